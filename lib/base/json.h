@@ -1,0 +1,161 @@
+// JSON: one reader and one writer for policies, request bodies, stream events.
+//
+// A Document is a flat array of nodes over one copy of the source: no allocation per value, no
+// recursion, reusable. Every value knows its byte range in the source, so errors can name a line
+// and column and edits can be splices. Numbers stay text until asked for: nothing is rounded.
+
+#ifndef WEIR_LIB_BASE_JSON_H_
+#define WEIR_LIB_BASE_JSON_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace weir::json {
+
+inline constexpr uint32_t kMaxDepth = 64;
+
+enum class Type : uint8_t { kNull, kBool, kNumber, kString, kArray, kObject };
+std::string_view TypeName(Type type);  // "null", "a boolean", "a number", …
+
+struct ParseOptions {
+  bool relaxed = false;  // comments and trailing commas, as policies have
+  bool allow_duplicate_keys = false;
+};
+
+// Where and why a parse failed.
+struct ParseError {
+  size_t offset = 0;
+  std::string message;  // empty: no error
+};
+
+class Document;
+
+// A view of one value; valid as long as its document is unchanged. A default one is "absent".
+class Value {
+ public:
+  Value() = default;
+
+  explicit operator bool() const { return document_ != nullptr; }
+  Type type() const;
+  bool Is(Type type) const { return document_ != nullptr && this->type() == type; }
+
+  // Decoded text of a string; raw text of a number, "true" or "false"; else empty.
+  std::string_view text() const;
+  bool boolean() const { return text() == "true"; }
+  // A number written as an integer that fits; nullopt for anything else (fractions, exponents, -0).
+  std::optional<int64_t> Int() const;
+  std::optional<uint64_t> Uint() const;
+
+  // The key of an object's member; empty otherwise.
+  std::string_view key() const;
+  size_t key_begin() const;  // offset of the key's opening quote
+
+  // Byte range in the source.
+  size_t begin_offset() const;
+  size_t end_offset() const;
+  std::string_view source() const;
+
+  size_t size() const;                           // members or elements
+  Value operator[](std::string_view key) const;  // absent when there is none, or not an object
+
+  class Iterator {
+   public:
+    Value operator*() const { return Value(document_, index_); }
+    Iterator& operator++();
+    bool operator!=(const Iterator& other) const { return index_ != other.index_; }
+
+   private:
+    friend class Value;
+    Iterator(const Document* document, uint32_t index) : document_(document), index_(index) {}
+    const Document* document_;
+    uint32_t index_;
+  };
+  Iterator begin_members() const;
+  Iterator end_members() const;
+  // Range over members or elements; empty for anything else.
+  struct Range {
+    Iterator first, last;
+    Iterator begin() const { return first; }
+    Iterator end() const { return last; }
+  };
+  Range members() const { return {begin_members(), end_members()}; }
+
+ private:
+  friend class Document;
+  Value(const Document* document, uint32_t index) : document_(document), index_(index) {}
+  const Document* document_ = nullptr;
+  uint32_t index_ = 0;
+};
+
+class Document {
+ public:
+  // Parses all of `source` (a copy is kept). On failure root() is absent and `error` says where.
+  // Bodies of 2^32 bytes or more are refused. Reuses this document's memory.
+  bool Parse(std::string_view source, const ParseOptions& options, ParseError* error);
+  bool Parse(std::string_view source) {
+    ParseError error;
+    return Parse(source, {}, &error);
+  }
+
+  Value root() const { return nodes_.empty() ? Value() : Value(this, 0); }
+  std::string_view source() const { return source_; }
+
+ private:
+  friend class Value;
+  friend class Builder;
+  struct Node {
+    std::string_view text;  // into decoded_
+    std::string_view key;
+    uint32_t begin = 0, end = 0;
+    uint32_t key_begin = 0;
+    uint32_t next = 0;   // index after this value and everything in it
+    uint32_t count = 0;  // members or elements
+    Type type = Type::kNull;
+  };
+  std::string source_;
+  std::vector<char> decoded_;  // the same bytes, strings decoded in place
+  std::vector<Node> nodes_;
+};
+
+struct LineColumn {
+  size_t line = 1, column = 1;  // columns count bytes
+};
+LineColumn Locate(std::string_view source, size_t offset);
+
+// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
+void AppendString(std::string* out, std::string_view text);
+
+// Writes compact JSON by appending; commas are put where they belong.
+class Writer {
+ public:
+  explicit Writer(std::string* out) : out_(out) {}
+  Writer& BeginObject() { return Open('{'); }
+  Writer& EndObject() { return Close('}'); }
+  Writer& BeginArray() { return Open('['); }
+  Writer& EndArray() { return Close(']'); }
+  Writer& Key(std::string_view key);
+  Writer& String(std::string_view text);
+  Writer& Int(int64_t value);
+  Writer& Uint(uint64_t value);
+  Writer& Bool(bool value);
+  Writer& Null();
+  Writer& Raw(std::string_view json);  // a whole value, already JSON
+
+ private:
+  Writer& Open(char bracket);
+  Writer& Close(char bracket);
+  void Separate();
+  std::string* out_;
+  bool first_ = true;
+  bool after_key_ = false;
+};
+
+}  // namespace weir::json
+
+#endif  // WEIR_LIB_BASE_JSON_H_
