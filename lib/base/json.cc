@@ -11,9 +11,9 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
-#include <charconv>
+#include <array>
+#include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "base/text.h"
 
 namespace weir::json {
@@ -26,6 +26,33 @@ size_t StringEnd(std::string_view source, size_t begin) {
   size_t at = begin + 1;
   while (source[at] != '"') at += source[at] == '\\' ? 2 : 1;
   return at + 1;
+}
+
+// The reader's vector loops look at whole aligned blocks, beyond the terminating NUL.
+constexpr size_t kPadding = 16;
+
+// RapidJSON refuses a number beyond the range of double even when it hands it on as text. For us
+// it is data like any other: the parse is repeated with the number hidden, for so many numbers.
+constexpr size_t kMaxHugeNumbers = 8;
+
+// The offset after the number that starts, well-formed, at text[at].
+size_t NumberEnd(std::string_view text, size_t at) {
+  const auto digit = [&](size_t i) { return i < text.size() && text[i] >= '0' && text[i] <= '9'; };
+  const auto one_of = [&](size_t i, std::string_view set) {
+    return i < text.size() && set.find(text[i]) != std::string_view::npos;
+  };
+  if (one_of(at, "-")) ++at;
+  while (digit(at)) ++at;
+  if (one_of(at, ".") && digit(at + 1)) {
+    for (++at; digit(at); ++at) {
+    }
+  }
+  if (!one_of(at, "eE")) return at;
+  const size_t exponent = at + (one_of(at + 1, "+-") ? 2 : 1);
+  if (!digit(exponent)) return at;
+  for (at = exponent; digit(at); ++at) {
+  }
+  return at;
 }
 
 std::string ErrorText(rapidjson::ParseErrorCode code) {
@@ -60,10 +87,10 @@ class Builder {
   Builder(Document* document, Stream* stream, const char* decoded, const ParseOptions& options)
       : document_(document), stream_(stream), decoded_(decoded), options_(options) {}
 
-  bool Null() { return Literal(Type::kNull, "null"); }
-  bool Bool(bool value) { return Literal(Type::kBool, value ? "true" : "false"); }
+  bool Null() { return Literal(Type::kNull, 4); }
+  bool Bool(bool value) { return Literal(Type::kBool, value ? 4 : 5); }
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
-    return Scalar(Type::kNumber, {text, length}, static_cast<size_t>(text - decoded_));
+    return Scalar(Type::kNumber, Offset(text), length);
   }
   // Numbers arrive as RawNumber only; the reader's interface wants these to exist.
   bool Int(int) { return false; }
@@ -72,11 +99,11 @@ class Builder {
   bool Uint64(uint64_t) { return false; }
   bool Double(double) { return false; }
   bool String(const char* text, rapidjson::SizeType length, bool) {
-    return Scalar(Type::kString, {text, length}, static_cast<size_t>(text - decoded_ - 1));
+    return Scalar(Type::kString, Offset(text) - 1, length);
   }
   bool Key(const char* text, rapidjson::SizeType length, bool) {
-    key_ = {text, length};
-    key_begin_ = static_cast<uint32_t>(text - decoded_ - 1);
+    key_begin_ = static_cast<uint32_t>(Offset(text) - 1);
+    key_size_ = length;
     return true;
   }
   bool StartObject() { return Start(Type::kObject); }
@@ -89,52 +116,47 @@ class Builder {
 
  private:
   // The reader takes a literal before it tells of it …
-  bool Literal(Type type, std::string_view text) {
-    return Scalar(type, type == Type::kNull ? std::string_view() : text,
-                  stream_->Tell() - text.size());
-  }
+  bool Literal(Type type, size_t size) { return Scalar(type, stream_->Tell() - size, size); }
 
-  bool Scalar(Type type, std::string_view text, size_t begin) {
-    Append(type, text, begin);
+  // … and a string's end in the source is looked up when somebody asks for it.
+  bool Scalar(Type type, size_t begin, size_t size) {
+    Append(type, begin);
     Document::Node& node = document_->nodes_.back();
+    node.size = static_cast<uint32_t>(size);
     node.next = static_cast<uint32_t>(document_->nodes_.size());
-    // … and a string's end is looked up when somebody asks for it.
-    if (type != Type::kString) {
-      node.end = static_cast<uint32_t>(begin + (type == Type::kNull ? 4 : text.size()));
-    }
     return true;
   }
 
+  size_t Offset(const char* text) const { return static_cast<size_t>(text - decoded_); }
+
   // Of a bracket it tells before taking it.
   bool Start(Type type) {
-    if (open_.size() >= kMaxDepth) {
+    if (depth_ == kMaxDepth) {
       return Fail("nested more than 64 deep", stream_->Tell());
     }
-    Append(type, {}, stream_->Tell());
-    open_.push_back(static_cast<uint32_t>(document_->nodes_.size() - 1));
+    Append(type, stream_->Tell());
+    open_[depth_++] = static_cast<uint32_t>(document_->nodes_.size() - 1);
     return true;
   }
 
   bool End() {
-    const uint32_t index = open_.back();
-    open_.pop_back();
+    const uint32_t index = open_[--depth_];
     Document::Node& node = document_->nodes_[index];
-    node.end = static_cast<uint32_t>(stream_->Tell() + 1);
+    node.size = static_cast<uint32_t>(stream_->Tell() + 1 - node.begin);
     node.next = static_cast<uint32_t>(document_->nodes_.size());
     return node.type != Type::kObject || options_.allow_duplicate_keys || KeysAreUnique(index);
   }
 
-  void Append(Type type, std::string_view text, size_t begin) {
+  void Append(Type type, size_t begin) {
     Document::Node node;
     node.type = type;
-    node.text = text;
     node.begin = static_cast<uint32_t>(begin);
-    if (!open_.empty()) {
-      Document::Node& parent = document_->nodes_[open_.back()];
+    if (depth_ != 0) {
+      Document::Node& parent = document_->nodes_[open_[depth_ - 1]];
       ++parent.count;
       if (parent.type == Type::kObject) {
-        node.key = key_;
         node.key_begin = key_begin_;
+        node.key_size = key_size_;
       }
     }
     document_->nodes_.push_back(node);
@@ -147,20 +169,26 @@ class Builder {
     if (nodes[object].count <= kFewKeys) {
       for (uint32_t i = object + 1; i < end; i = nodes[i].next) {
         for (uint32_t j = object + 1; j < i; j = nodes[j].next) {
-          if (nodes[i].key == nodes[j].key) return FailDuplicate(nodes[i]);
+          if (document_->Key(nodes[i]) == document_->Key(nodes[j])) return FailDuplicate(nodes[i]);
         }
       }
       return true;
     }
-    absl::flat_hash_set<std::string_view, StringHash, StringEq> seen;
+    // Sorted, so that no choice of keys makes it slow.
+    std::vector<std::pair<std::string_view, uint32_t>> keys;
+    keys.reserve(nodes[object].count);
     for (uint32_t i = object + 1; i < end; i = nodes[i].next) {
-      if (!seen.insert(nodes[i].key).second) return FailDuplicate(nodes[i]);
+      keys.emplace_back(document_->Key(nodes[i]), i);
+    }
+    std::sort(keys.begin(), keys.end());
+    for (size_t i = 1; i < keys.size(); ++i) {
+      if (keys[i].first == keys[i - 1].first) return FailDuplicate(nodes[keys[i].second]);
     }
     return true;
   }
 
   bool FailDuplicate(const Document::Node& node) {
-    return Fail(Concat({"the key \"", node.key, "\" appears twice"}), node.key_begin);
+    return Fail(Concat({"the key \"", document_->Key(node), "\" appears twice"}), node.key_begin);
   }
 
   bool Fail(std::string message, size_t offset) {
@@ -173,9 +201,9 @@ class Builder {
   Stream* stream_;
   const char* decoded_;
   ParseOptions options_;
-  std::vector<uint32_t> open_;
-  std::string_view key_;
-  uint32_t key_begin_ = 0;
+  std::array<uint32_t, kMaxDepth> open_;  // the arrays and objects around the next value
+  uint32_t depth_ = 0;
+  uint32_t key_begin_ = 0, key_size_ = 0;
   std::string error_;
   size_t error_offset_ = 0;
 };
@@ -201,7 +229,7 @@ std::string_view TypeName(Type type) {
 bool Document::Parse(std::string_view source, const ParseOptions& options, ParseError* error) {
   nodes_.clear();
   *error = {};
-  if (source.size() >= UINT32_MAX) {
+  if (source.size() >= UINT32_MAX - kPadding) {
     *error = {0, "the document is too large"};
     return false;
   }
@@ -210,39 +238,82 @@ bool Document::Parse(std::string_view source, const ParseOptions& options, Parse
     return false;
   }
   source_.assign(source);
-  decoded_.assign(source.begin(), source.end());
-  decoded_.push_back('\0');
+  std::array<size_t, kMaxHugeNumbers> huge;
+  size_t huge_count = 0;
+  while (true) {
+    const size_t number = ParseHiding({huge.data(), huge_count}, options, error);
+    if (number == std::string_view::npos) break;
+    if (huge_count == kMaxHugeNumbers) {
+      *error = {number, "too many numbers out of range"};
+      break;
+    }
+    huge[huge_count++] = number;
+  }
+  if (!error->message.empty()) nodes_.clear();
+  return error->message.empty();
+}
 
+size_t Document::ParseHiding(absl::Span<const size_t> huge, const ParseOptions& options,
+                             ParseError* error) {
+  using Pool = rapidjson::MemoryPoolAllocator<>;
+  using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, Pool>;
   constexpr unsigned kStrict = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
                                rapidjson::kParseNumbersAsStringsFlag;
   constexpr unsigned kRelaxed =
       kStrict | rapidjson::kParseCommentsFlag | rapidjson::kParseTrailingCommasFlag;
+  constexpr size_t kStackBytes = 1024;  // two words for each of kMaxDepth levels, twice over
+
+  nodes_.clear();
+  decoded_.assign(source_.begin(), source_.end());
+  decoded_.resize(source_.size() + kPadding, '\0');
+  for (size_t begin : huge) {  // 0e00…, as long as the number was: what follows cannot join it
+    const size_t end = NumberEnd(source_, begin);
+    std::fill(decoded_.begin() + begin, decoded_.begin() + end, '0');
+    decoded_[begin + 1] = 'e';
+  }
+  alignas(16) char buffer[2 * kStackBytes];
+  Pool pool(buffer, sizeof(buffer));
+  Reader reader(&pool, kStackBytes);
   Stream stream(decoded_.data());
   Builder builder(this, &stream, decoded_.data(), options);
-  rapidjson::Reader reader;
   const rapidjson::ParseResult result = options.relaxed ? reader.Parse<kRelaxed>(stream, builder)
                                                         : reader.Parse<kStrict>(stream, builder);
-  if (result.IsError()) {
-    nodes_.clear();
-    if (!builder.error().empty()) {
-      *error = {builder.error_offset(), builder.error()};
-    } else {
-      *error = {std::min(result.Offset(), source.size()), ErrorText(result.Code())};
-    }
-    return false;
-  }
-  if (stream.Tell() != source.size()) {  // RapidJSON takes a NUL byte for the end
-    nodes_.clear();
+  if (result.Code() == rapidjson::kParseErrorNumberTooBig) return result.Offset();
+  if (!builder.error().empty()) {
+    *error = {builder.error_offset(), builder.error()};
+  } else if (result.IsError()) {
+    *error = {std::min(result.Offset(), source_.size()), ErrorText(result.Code())};
+  } else if (stream.Tell() != source_.size()) {  // RapidJSON takes a NUL byte for the end
     *error = {stream.Tell(), "a NUL byte"};
-    return false;
   }
-  return true;
+  for (size_t begin : huge) {
+    std::copy(source_.begin() + begin, source_.begin() + NumberEnd(source_, begin),
+              decoded_.begin() + begin);
+  }
+  return std::string_view::npos;
+}
+
+std::string_view Document::Text(const Node& node) const {
+  switch (node.type) {
+    case Type::kString:
+      return {decoded_.data() + node.begin + 1, node.size};
+    case Type::kNumber:
+    case Type::kBool:
+      return {decoded_.data() + node.begin, node.size};
+    default:
+      return {};
+  }
+}
+
+std::string_view Document::Key(const Node& node) const {
+  if (node.key_size == 0) return {};
+  return {decoded_.data() + node.key_begin + 1, node.key_size};
 }
 
 Type Value::type() const { return document_->nodes_[index_].type; }
 
 std::string_view Value::text() const {
-  return document_ == nullptr ? std::string_view() : document_->nodes_[index_].text;
+  return document_ == nullptr ? std::string_view() : document_->Text(document_->nodes_[index_]);
 }
 
 std::optional<int64_t> Value::Int() const {
@@ -258,13 +329,13 @@ std::optional<uint64_t> Value::Uint() const {
 }
 
 std::string_view Value::key() const {
-  return document_ == nullptr ? std::string_view() : document_->nodes_[index_].key;
+  return document_ == nullptr ? std::string_view() : document_->Key(document_->nodes_[index_]);
 }
 size_t Value::key_begin() const { return document_->nodes_[index_].key_begin; }
 size_t Value::begin_offset() const { return document_->nodes_[index_].begin; }
 size_t Value::end_offset() const {
   return type() == Type::kString ? StringEnd(document_->source_, begin_offset())
-                                 : document_->nodes_[index_].end;
+                                 : begin_offset() + document_->nodes_[index_].size;
 }
 std::string_view Value::source() const {
   return document_->source().substr(begin_offset(), end_offset() - begin_offset());

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 
 namespace weir::json {
 
@@ -95,8 +96,15 @@ class Value {
 
 class Document {
  public:
+  Document() = default;
+  Document(Document&&) = default;
+  Document& operator=(Document&&) = default;
+  // A copy's values would point into the original.
+  Document(const Document&) = delete;
+  Document& operator=(const Document&) = delete;
+
   // Parses all of `source` (a copy is kept). On failure root() is absent and `error` says where.
-  // Bodies of 2^32 bytes or more are refused. Reuses this document's memory.
+  // Bodies of about 2^32 bytes and more are refused. Reuses this document's memory.
   bool Parse(std::string_view source, const ParseOptions& options, ParseError* error);
   bool Parse(std::string_view source) {
     ParseError error;
@@ -109,15 +117,23 @@ class Document {
  private:
   friend class Value;
   friend class Builder;
+  // Small, because a hostile body is all nodes.
   struct Node {
-    std::string_view text;  // into decoded_
-    std::string_view key;
-    uint32_t begin = 0, end = 0;
-    uint32_t key_begin = 0;
-    uint32_t next = 0;   // index after this value and everything in it
-    uint32_t count = 0;  // members or elements
+    uint32_t begin = 0;      // offset in the source
+    uint32_t size = 0;       // bytes: of a string as decoded, of anything else in the source
+    uint32_t key_begin = 0;  // offset of the key's quote
+    uint32_t key_size = 0;   // bytes of the key as decoded
+    uint32_t next = 0;       // index after this value and everything in it
+    uint32_t count = 0;      // members or elements
     Type type = Type::kNull;
   };
+  std::string_view Text(const Node& node) const;
+  std::string_view Key(const Node& node) const;
+
+  // Parses source_ with the numbers at these offsets hidden from the reader. Returns the offset of
+  // a further number that is out of its range, npos when it came to an end.
+  size_t ParseHiding(absl::Span<const size_t> huge, const ParseOptions& options, ParseError* error);
+
   std::string source_;
   std::vector<char> decoded_;  // the same bytes, strings decoded in place
   std::vector<Node> nodes_;

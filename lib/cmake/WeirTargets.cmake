@@ -22,9 +22,6 @@ endfunction()
 function(weir_room name)
   cmake_parse_arguments(ROOM "" "" "DEPENDS;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
-  if(NOT sources)
-    return()
-  endif()
   add_library(weir_${name} STATIC ${sources})
   weir_house_rules(weir_${name})
   target_include_directories(weir_${name}
@@ -48,7 +45,7 @@ function(weir_test name)
   set_tests_properties(${name} PROPERTIES LABELS ${name} TIMEOUT 600)
 endfunction()
 
-# weir_bench(<folder> LINKS <targets>): bench/<folder>_bench.cc as build/<preset>/bin/<folder>_bench.
+# weir_bench(<folder> LINKS <targets>): bench/<folder>_bench.cc as the program <folder>_bench.
 function(weir_bench name)
   cmake_parse_arguments(BENCH "" "" "LINKS" ${ARGN})
   add_executable(${name}_bench ${name}_bench.cc)

@@ -47,6 +47,30 @@ TEST_CASE("integers are read exactly or not at all") {
                                                     std::nullopt, std::nullopt, std::nullopt});
 }
 
+TEST_CASE("numbers out of every range stay text") {
+  const std::string digits(400, '9');
+  const std::string source = R"({"a":[1e400,-1E+999,0.5],"b":)" + digits + R"(,"c":"1e400"})";
+  Document document;
+  REQUIRE(document.Parse(source));
+  const Value root = document.root();
+  std::vector<std::string> elements;
+  for (Value element : root["a"].members()) elements.emplace_back(element.text());
+  CHECK(elements == std::vector<std::string>{"1e400", "-1E+999", "0.5"});
+  CHECK(root["b"].text() == digits);
+  CHECK(root["b"].source() == digits);
+  CHECK(root["c"].text() == "1e400");
+  // Well-formed all the same.
+  for (const char* bad : {"1e400.5", "1e400e5", "1e400x", "01e400", "1e", "1e400 1"}) {
+    CHECK_FALSE(document.Parse(bad));
+  }
+  std::string many = "[1e400";
+  for (int i = 0; i < 100; ++i) many += ",1e400";
+  ParseError error;
+  CHECK_FALSE(document.Parse(many + "]", {}, &error));
+  CHECK(error.offset == 1 + 8 * 6);
+  CHECK(document.Parse("1e400"));
+}
+
 TEST_CASE("errors say where") {
   struct Row {
     std::string source;
