@@ -1,0 +1,50 @@
+#include "state/table.h"
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/text.h"
+
+namespace weir::state {
+namespace {
+
+constexpr uint32_t kMaxCapacity = uint32_t{1} << 26;
+
+uint32_t SlotsFor(uint32_t capacity) {
+  return capacity <= kProbeLimit ? capacity : capacity + capacity / 2;
+}
+
+}  // namespace
+
+absl::StatusOr<TableMemory> OpenTable(Segment* segment, std::string_view name, uint32_t capacity,
+                                      uint32_t slot_bytes) {
+  if (capacity == 0 || capacity > kMaxCapacity) {
+    return absl::InvalidArgumentError(
+        Concat({"table ", name, ": capacity ", std::to_string(capacity), " is not in 1 to ",
+                std::to_string(kMaxCapacity)}));
+  }
+  auto head = segment->Region(Concat({name, ".table"}), sizeof(TableHeader));
+  if (!head.ok()) return head.status();
+  TableMemory memory;
+  memory.header = static_cast<TableHeader*>(*head);
+  const LockHolder lock(memory.header->open_lock, kPrivateOwner);
+  const bool made_before = memory.header->capacity != 0;
+  if (made_before && memory.header->slot_bytes != slot_bytes) {
+    return absl::FailedPreconditionError(
+        Concat({"table ", name, " exists with slots of ", std::to_string(memory.header->slot_bytes),
+                " bytes, not ", std::to_string(slot_bytes)}));
+  }
+  const uint32_t slots = made_before ? memory.header->slots : SlotsFor(capacity);
+  auto body = segment->Region(Concat({name, ".slots"}), size_t{slots} * slot_bytes);
+  if (!body.ok()) return body.status();
+  memory.slots = *body;
+  if (!made_before) {
+    // Only now: a table that found no room can still be opened smaller.
+    memory.header->slots = slots;
+    memory.header->slot_bytes = slot_bytes;
+    memory.header->capacity = capacity;
+  }
+  return memory;
+}
+
+}  // namespace weir::state

@@ -1,0 +1,219 @@
+// A hash table in a segment: fixed capacity, open addressing, no pointers.
+//
+//   auto table = Table<Counter>::Open(segment, "limits", 16384);
+//   auto slot = table->FindOrClaim(key, [&](const Counter& c) { return c.idle_since(now); });
+//   if (slot && table->Lock(*slot, key)) {
+//     table->at(*slot).total += cost;
+//     table->Unlock(*slot);
+//   }
+//
+// A slot starts zeroed and belongs to one 128-bit key until another key takes it over, which
+// happens only when the owner's predicate says that nothing is lost. Between finding a slot and
+// locking it, it may change hands: Lock verifies the key and says so.
+//
+// Keys are placed by linear probing within a bounded stretch (kProbeLimit), so no look-up walks a
+// full table. A slot once used never becomes unused again, only another key's: probing may
+// therefore stop at the first unused slot. Two threads that claim one new key meet at a claim lock
+// chosen by the key, so a key never has two slots.
+//
+// Threads: any thread; at() only between Lock and Unlock of that slot. Whoever holds several slot
+// locks takes them in ascending order, and calls FindOrClaim while holding none. Cost: Find touches
+// one cache line for most keys, Lock is one compare-and-swap.
+
+#ifndef WEIR_LIB_STATE_TABLE_H_
+#define WEIR_LIB_STATE_TABLE_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+#include "absl/status/statusor.h"
+#include "base/hash.h"
+#include "base/saturating.h"
+#include "state/spin_lock.h"
+#include "weir/state.h"
+
+namespace weir::state {
+
+// How far from its home a key may lie. Tables up to this size are exact: they hold as many keys as
+// they have slots. Larger ones get half as many slots again, so that a stretch without room is
+// not to be expected before `capacity` keys are alive.
+inline constexpr uint32_t kProbeLimit = 128;
+// A stretch of used slots longer than this is shortened by taking over an idle one, even though an
+// unused slot follows.
+inline constexpr uint32_t kPreferUnused = 8;
+inline constexpr uint32_t kClaimLocks = 16;
+
+// What stands before the slots in the segment.
+struct alignas(64) TableHeader {
+  struct alignas(64) ClaimLock {
+    LockWord word;
+  };
+  LockWord open_lock;
+  uint32_t capacity;
+  uint32_t slots;
+  uint32_t slot_bytes;  // tells apart payloads of two layouts
+  ClaimLock claim_locks[kClaimLocks];
+};
+
+struct TableMemory {
+  TableHeader* header = nullptr;
+  void* slots = nullptr;
+};
+// Finds or makes a table's two regions. FAILED_PRECONDITION: it exists with slots of another size.
+absl::StatusOr<TableMemory> OpenTable(Segment* segment, std::string_view name, uint32_t capacity,
+                                      uint32_t slot_bytes);
+
+template <class Payload>
+class Table {
+  static_assert(std::is_trivially_copyable_v<Payload> && std::is_trivially_destructible_v<Payload>);
+  static_assert(alignof(Payload) <= 64);
+
+ public:
+  // The table called `name` (at most 42 bytes), made on first use with room for `capacity` keys
+  // (1 … 2^26). A table that exists keeps its capacity.
+  static absl::StatusOr<Table> Open(Segment* segment, std::string_view name, uint32_t capacity) {
+    auto memory = OpenTable(segment, name, capacity, sizeof(Slot));
+    if (!memory.ok()) return memory.status();
+    return Table(memory->header, static_cast<Slot*>(memory->slots));
+  }
+
+  // As fixed by whoever opened the table first.
+  uint32_t capacity() const { return header_->capacity; }
+  // Slot numbers are 0 … slots()-1.
+  uint32_t slots() const { return slot_count_; }
+
+  // The slot of `key`; nullopt when it has none.
+  std::optional<uint32_t> Find(Hash128 key) const {
+    key = Usable(key);
+    uint32_t slot = Home(key);
+    // In a large table each probe misses the cache: the first ones shall miss together.
+    __builtin_prefetch(&slots_[Next(slot)]);
+    __builtin_prefetch(&slots_[Next(Next(slot))]);
+    for (uint32_t probe = 0; probe < probe_limit_; ++probe, slot = Next(slot)) {
+      if (Holds(slot, key)) return slot;
+      if (Unused(slot)) return std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  // The slot of `key`, claimed and zeroed if it had none. `idle(const Payload&) -> bool` says,
+  // under that slot's lock, whether another key's slot may be taken over. nullopt: no room within
+  // reach; then `idle` has seen every slot in reach that nobody was working on.
+  template <class Idle>
+  std::optional<uint32_t> FindOrClaim(Hash128 key, Idle&& idle) const {
+    if (const auto found = Find(key)) return found;
+    key = Usable(key);
+    const LockHolder claim(header_->claim_locks[key.hi % kClaimLocks].word, kPrivateOwner);
+    // Whoever held the claim lock before may just have claimed this key.
+    if (const auto found = Find(key)) return found;
+    uint32_t unused = 0;
+    uint32_t slot = Home(key);
+    while (unused < probe_limit_ && !Unused(slot)) {
+      slot = Next(slot);
+      ++unused;
+    }
+    if (unused < kPreferUnused && unused < probe_limit_) {
+      if (const auto taken = ClaimFrom(key, unused, probe_limit_, idle)) return taken;
+    }
+    return ClaimFrom(key, 0, probe_limit_, idle);
+  }
+
+  // Locks `slot` if it still belongs to `key`; false, and nothing locked, when it changed hands.
+  bool Lock(uint32_t slot, Hash128 key) const {
+    key = Usable(key);
+    if (slot >= slot_count_ || !Holds(slot, key)) return false;
+    state::Lock(slots_[slot].lock, kPrivateOwner);
+    if (Holds(slot, key)) return true;
+    Unlock(slot);
+    return false;
+  }
+
+  void Unlock(uint32_t slot) const { state::Unlock(slots_[slot].lock); }
+
+  // Does `slot` belong to `key` at this moment? For readers that take no lock: the payload words
+  // they read must be written (release) and read (acquire) through std::atomic_ref<uint64_t>, as
+  // claiming does when it zeroes them, and the key asked again after the reading.
+  bool BelongsTo(uint32_t slot, Hash128 key) const {
+    return slot < slot_count_ && Holds(slot, Usable(key));
+  }
+
+  Payload& at(uint32_t slot) const { return slots_[slot].payload; }
+
+ private:
+  struct alignas(64) Slot {
+    // Written only under `lock`; an unused slot has the key 0, 0.
+    std::atomic<uint64_t> key_hi, key_lo;
+    LockWord lock;
+    uint32_t reserved;
+    alignas(8) Payload payload;
+  };
+  static_assert(sizeof(Payload) % sizeof(uint64_t) == 0, "payloads are zeroed in 64-bit words");
+
+  Table(TableHeader* header, Slot* slots)
+      : header_(header),
+        slots_(slots),
+        slot_count_(header->slots),
+        probe_limit_(std::min(header->slots, kProbeLimit)) {}
+
+  static Hash128 Usable(Hash128 key) {
+    if (key.hi == 0 && key.lo == 0) key.lo = 1;
+    return key;
+  }
+  uint32_t Home(Hash128 key) const {
+    return static_cast<uint32_t>((static_cast<uint128>(key.lo) * slot_count_) >> 64);
+  }
+  uint32_t Next(uint32_t slot) const { return slot + 1 == slot_count_ ? 0 : slot + 1; }
+  bool Holds(uint32_t slot, Hash128 key) const {
+    return slots_[slot].key_lo.load(std::memory_order_acquire) == key.lo &&
+           slots_[slot].key_hi.load(std::memory_order_acquire) == key.hi;
+  }
+  bool Unused(uint32_t slot) const {
+    return slots_[slot].key_lo.load(std::memory_order_acquire) == 0 &&
+           slots_[slot].key_hi.load(std::memory_order_acquire) == 0;
+  }
+
+  // Takes the first slot from `from` probes on that is unused or idle.
+  template <class Idle>
+  std::optional<uint32_t> ClaimFrom(Hash128 key, uint32_t from, uint32_t to, Idle& idle) const {
+    uint32_t slot = (Home(key) + from) % slot_count_;
+    for (uint32_t probe = from; probe < to; ++probe, slot = Next(slot)) {
+      if (Unused(slot)) {
+        // Another key may be moving in. Passing by before it has would leave this key behind a slot
+        // that still looks unused, where nobody would find it.
+        state::Lock(slots_[slot].lock, kPrivateOwner);
+      } else if (!TryLock(slots_[slot].lock, kPrivateOwner)) {
+        continue;  // at work, hence not idle
+      }
+      const bool take = Unused(slot) || idle(static_cast<const Payload&>(slots_[slot].payload));
+      if (take) Assign(slot, key);
+      Unlock(slot);
+      if (take) return slot;
+    }
+    return std::nullopt;
+  }
+
+  void Assign(uint32_t slot, Hash128 key) const {
+    // With half of its new key the slot is nobody's while the payload is wiped, which is what keeps
+    // a reader without a lock from taking one key's payload for another's.
+    slots_[slot].key_hi.store(key.hi, std::memory_order_release);
+    auto* words = reinterpret_cast<uint64_t*>(&slots_[slot].payload);
+    for (size_t i = 0; i < sizeof(Payload) / sizeof(uint64_t); ++i) {
+      std::atomic_ref<uint64_t>(words[i]).store(0, std::memory_order_release);
+    }
+    slots_[slot].key_lo.store(key.lo, std::memory_order_release);
+  }
+
+  TableHeader* header_;
+  Slot* slots_;
+  uint32_t slot_count_;
+  uint32_t probe_limit_;
+};
+
+}  // namespace weir::state
+
+#endif  // WEIR_LIB_STATE_TABLE_H_
