@@ -1,0 +1,83 @@
+// Server-sent events: the framing alone, as the WHATWG HTML standard interprets an event stream,
+// read incrementally from any cuts and with bounded memory.
+//
+// Line ends may be LF, CR or CRLF, mixed; a leading BOM is skipped; comments, `id`, `retry` and
+// unknown fields are passed over. One departure: an event that the end of the body leaves without
+// its blank line is read, because providers omit it and clients read it.
+
+#ifndef WEIR_LIB_DIALECTS_SSE_H_
+#define WEIR_LIB_DIALECTS_SSE_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace weir::dialects {
+
+// The first CR or LF in `bytes`; npos when there is none.
+size_t FindLineEnd(std::string_view bytes);
+
+class SseReader {
+ public:
+  // An event with a line, or data, larger than this is passed by unread.
+  explicit SseReader(size_t max_event_bytes) : max_event_bytes_(max_event_bytes) {}
+
+  // Where a Read stopped.
+  enum class Stop {
+    kInside,    // all bytes are consumed; a block may be unfinished
+    kBlockEnd,  // right after a blank line: event() is what the block said
+    kLineFeed,  // right after the LF of a block's end whose CR an earlier call consumed
+  };
+  struct Progress {
+    size_t consumed = 0;
+    Stop stop = Stop::kInside;
+  };
+  // Consumes `bytes` up to the first stop. Call again with the rest.
+  Progress Read(std::string_view bytes);
+  // The body ended: event() is what the unfinished block said.
+  void End();
+
+  struct Event {
+    bool present = false;   // a block without data is no event; one with empty data is
+    bool oversize = false;  // passed by: data and type are empty
+    std::string_view type;  // empty means "message"
+    std::string_view data;  // the data lines, joined by LF
+  };
+  // Valid until the next Read or End, and as long as the bytes given to the last Read are.
+  const Event& event() const { return event_; }
+
+ private:
+  size_t SkipByteOrderMark(std::string_view bytes);
+  void Keep(std::string_view part);
+  bool TakeLine(std::string_view tail);
+  void TakeField(std::string_view line, bool is_view);
+  void AddData(std::string_view value, bool is_view);
+  void Overflow();
+  void Spill();
+  void Finish();
+  void Reset();
+
+  const size_t max_event_bytes_;
+
+  // The current line: what earlier calls brought of it, or that it is not blank and not wanted.
+  std::string line_;
+  bool skipping_line_ = false;
+  bool after_cr_ = false;        // an LF that comes now belongs to the line before
+  bool cr_ended_block_ = false;  // and that line was a block's end
+  bool mark_possible_ = true;    // at the start of the body, within a byte order mark
+  size_t mark_bytes_ = 0;
+
+  // The current block. Its first data line stays a view into the caller's bytes while it can.
+  std::string data_;
+  std::string_view data_view_;
+  std::string type_;
+  bool data_is_view_ = false;
+  bool has_data_ = false;
+  bool oversize_ = false;
+  bool finished_ = false;
+  Event event_;
+};
+
+}  // namespace weir::dialects
+
+#endif  // WEIR_LIB_DIALECTS_SSE_H_
