@@ -1,0 +1,226 @@
+// Token counting against the usual way to do it: the same pre-tokenizer, the whole piece looked up
+// in a hash map of byte strings, else pair merging over that map by its definition. Each call takes
+// the next window of a made-up megabyte, so that no call sees the text of the one before.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "tokens/pretokenizer.h"
+#include "weir/tokens.h"
+
+namespace weir::tokens {
+namespace {
+
+constexpr size_t kTextBytes = size_t{1} << 20;
+
+// Words as running text has them: most are in the vocabulary, the frequent ones far more often, and
+// one in twelve is made up of syllables and so is merged from several tokens.
+class WordSource {
+ public:
+  explicit WordSource(uint64_t seed) : random_(seed) {
+    const Tokenizer* vocabulary = Find("cl100k_base");
+    for (uint32_t id = 256; id < 60000; ++id) {
+      const std::string_view bytes = vocabulary->TokenBytes(id);
+      const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+      if (bytes.size() > 2 && bytes[0] == ' ' &&
+          std::all_of(bytes.begin() + 1, bytes.end(), is_lower)) {
+        words_.emplace_back(bytes.substr(1));
+      }
+    }
+  }
+
+  std::string Next() {
+    static constexpr std::string_view kSyllables[] = {
+        "con", "ter", "ment", "pro", "tion", "re", "ing",  "ver", "al",
+        "de",  "com", "per",  "ous", "ist",  "an", "en",   "er",  "tri",
+        "bu",  "lo",  "mar",  "sta", "ble",  "ly", "ness", "un",  "gra"};
+    if (random_.Below(12) == 0) {
+      std::string word;
+      for (uint64_t n = 2 + random_.Below(3); n > 0; --n) {
+        word += kSyllables[random_.Below(std::size(kSyllables))];
+      }
+      return word;
+    }
+    // Halving the range at random makes the frequency fall about as one over the rank.
+    uint64_t range = words_.size();
+    while (range > 32 && random_.Below(4) != 0) range /= 2;
+    return words_[random_.Below(range)];
+  }
+  uint64_t Below(uint64_t bound) { return random_.Below(bound); }
+
+ private:
+  Random random_;
+  std::vector<std::string> words_;
+};
+
+std::string Prose(WordSource* source, size_t sentences) {
+  std::string text;
+  for (; sentences > 0; --sentences) {
+    for (uint64_t n = 6 + source->Below(14), i = 0; i < n; ++i) {
+      std::string word = source->Next();
+      if (i == 0) word[0] = static_cast<char>(word[0] - 32);
+      text += word;
+      if (i + 1 < n) text += source->Below(9) == 0 ? ", " : " ";
+    }
+    text += source->Below(6) == 0 ? "? " : ". ";
+  }
+  return text;
+}
+
+std::string English() {
+  WordSource source(1);
+  std::string text;
+  while (text.size() < kTextBytes) text += Prose(&source, 5) + "\n\n";
+  return text;
+}
+
+std::string Code() {
+  WordSource source(2);
+  std::string text;
+  while (text.size() < kTextBytes) {
+    const std::string a = source.Next(), b = source.Next(), c = source.Next();
+    text += "int " + a + "_" + b + "(const " + c + "& " + b +
+            ", size_t n) {\n  for (size_t i = 0; i < n; ++i) {\n";
+    for (uint64_t n = 1 + source.Below(5); n > 0; --n) {
+      text += "    if (" + source.Next() + "[i] != " + std::to_string(source.Below(5000)) + ") " +
+              source.Next() + "->" + source.Next() + "(i, \"" + source.Next() + "\");\n";
+    }
+    text += "  }\n  return " + a + ";  // " + Prose(&source, 1) + "\n}\n\n";
+  }
+  return text;
+}
+
+std::string Chat() {
+  WordSource source(3);
+  std::string text;
+  const std::string code = Code();
+  while (text.size() < kTextBytes) {
+    text += "user: " + Prose(&source, 1 + source.Below(3)) + "\nassistant: " + Prose(&source, 3);
+    if (source.Below(4) == 0)
+      text += "\n```cpp\n" + code.substr(source.Below(500000), 300) + "\n```";
+    text += "\n";
+  }
+  return text;
+}
+
+const std::string& Text(int64_t kind) {
+  static const std::string texts[] = {English(), Chat(), Code(), std::string(1000000, 'a')};
+  return texts[kind];
+}
+constexpr const char* kKinds[] = {"english", "chat", "code", "a_x1MB"};
+constexpr const char* kEncodings[] = {"cl100k_base", "o200k_base"};
+
+// The neighbour.
+class HashMapTokenizer {
+ public:
+  explicit HashMapTokenizer(const Tokenizer& tokenizer) {
+    for (uint32_t id = 0; id < 200000; ++id) {
+      const std::string_view bytes = tokenizer.TokenBytes(id);
+      if (!bytes.empty()) ranks_.emplace(bytes, id);
+    }
+  }
+
+  template <Pattern kPattern>
+  size_t Count(std::string_view text) const {
+    size_t total = 0;
+    for (Pretokenizer<kPattern> pieces(text); pieces.Next();) {
+      total += ranks_.count(pieces.piece()) != 0 ? 1 : Merge(pieces.piece());
+    }
+    return total;
+  }
+
+ private:
+  size_t Merge(std::string_view piece) const {
+    std::vector<size_t> cuts(piece.size() + 1);
+    for (size_t i = 0; i < cuts.size(); ++i) cuts[i] = i;
+    for (;;) {
+      uint32_t best = ~0u;
+      size_t best_at = 0;
+      for (size_t i = 0; i + 2 < cuts.size(); ++i) {
+        const auto found = ranks_.find(piece.substr(cuts[i], cuts[i + 2] - cuts[i]));
+        if (found != ranks_.end() && found->second < best) {
+          best = found->second;
+          best_at = i;
+        }
+      }
+      if (best == ~0u) return cuts.size() - 1;
+      cuts.erase(cuts.begin() + static_cast<std::ptrdiff_t>(best_at) + 1);
+    }
+  }
+
+  std::unordered_map<std::string_view, uint32_t> ranks_;
+};
+
+// Calls `count` on a window of range(1) bytes that moves through the text.
+template <typename CountText>
+void Windows(benchmark::State& state, CountText count) {
+  const std::string& text = Text(state.range(0));
+  const size_t bytes = std::min(static_cast<size_t>(state.range(1)), text.size());
+  size_t at = 0, tokens = 0;
+  for (auto _ : state) {
+    tokens += count(std::string_view(text).substr(at, bytes));
+    at += bytes;
+    if (at + bytes > text.size()) at = 0;
+  }
+  benchmark::DoNotOptimize(tokens);
+  state.SetBytesProcessed(static_cast<int64_t>(bytes) * state.iterations());
+  state.SetLabel(std::string(kKinds[state.range(0)]) + " " + kEncodings[state.range(2)]);
+}
+
+void BM_Count_weir(benchmark::State& state) {
+  const Tokenizer* tokenizer = Find(kEncodings[state.range(2)]);
+  Windows(state, [tokenizer](std::string_view text) { return tokenizer->Count(text); });
+}
+
+void BM_Encode_weir(benchmark::State& state) {
+  const Tokenizer* tokenizer = Find(kEncodings[state.range(2)]);
+  std::vector<uint32_t> ids;
+  Windows(state, [&](std::string_view text) {
+    ids.clear();
+    return tokenizer->Encode(text, &ids);
+  });
+}
+
+void BM_Count_hash_map(benchmark::State& state) {
+  static const HashMapTokenizer cl100k(*Find("cl100k_base")), o200k(*Find("o200k_base"));
+  const bool is_o200k = state.range(2) == 1;
+  Windows(state, [is_o200k](std::string_view text) {
+    return is_o200k ? o200k.Count<Pattern::kO200k>(text) : cl100k.Count<Pattern::kCl100k>(text);
+  });
+}
+
+template <Pattern kPattern>
+void BM_Pretokenize_weir(benchmark::State& state) {
+  Windows(state, [](std::string_view text) {
+    size_t pieces = 0;
+    for (Pretokenizer<kPattern> p(text); p.Next();) ++pieces;
+    return pieces;
+  });
+}
+
+void Workloads(benchmark::internal::Benchmark* bench) {
+  bench->ArgNames({"text", "bytes", "encoding"});
+  for (int encoding : {0, 1}) {
+    for (int kind : {0, 1, 2}) {
+      for (int bytes : {64, 1024, 16384}) bench->Args({kind, bytes, encoding});
+    }
+  }
+}
+BENCHMARK(BM_Count_weir)->Apply(Workloads)->Args({3, 1000000, 0})->Args({3, 1000000, 1});
+// A megabyte of one letter takes the neighbour minutes; 16 KiB shows it.
+BENCHMARK(BM_Count_hash_map)->Apply(Workloads)->Args({3, 16384, 0})->Args({3, 16384, 1});
+BENCHMARK(BM_Encode_weir)
+    ->ArgNames({"text", "bytes", "encoding"})
+    ->Args({1, 16384, 0})
+    ->Args({1, 16384, 1});
+BENCHMARK(BM_Pretokenize_weir<Pattern::kCl100k>)->Args({0, 16384, 0})->Args({2, 16384, 0});
+BENCHMARK(BM_Pretokenize_weir<Pattern::kO200k>)->Args({0, 16384, 1})->Args({2, 16384, 1});
+
+}  // namespace
+}  // namespace weir::tokens

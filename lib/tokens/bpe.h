@@ -1,0 +1,70 @@
+// Byte-pair merging of one piece: the pair of adjacent parts whose join has the
+// lowest rank is merged, the leftmost first, until no join is a token.
+
+#ifndef WEIR_LIB_TOKENS_BPE_H_
+#define WEIR_LIB_TOKENS_BPE_H_
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "tokens/rank_table.h"
+
+namespace weir::tokens {
+
+// Pieces up to this long are merged in arrays on the stack, with a linear
+// search for each merge.
+inline constexpr size_t kScanBytes = 64;
+
+// A longer piece, in time O(n log n) at most. One object serves the pieces of a
+// text in turn and keeps its memory between them; about 20 bytes for each byte
+// of the longest.
+//
+// A heap of pairs by rank would do. Two properties, which the table's generator
+// has proved, make a monotone bucket queue (Ahuja, Mehlhorn, Orlin, Tarjan:
+// "Faster algorithms for the shortest path problem", 1990) possible, which only
+// appends to arrays:
+// - a token outranks both tokens that it is merged from, so that every pair
+// that a merge creates
+//   has a higher rank than the merge itself: the queue's minimum never goes
+//   down, and all pairs of one rank are known before the first of them is
+//   merged;
+// - a token has one last split, so that two tokens merge exactly if they are
+// its two parts.
+class LongPieceMerger {
+ public:
+  // Merges `piece`; appends the ids unless `ids` is null. Returns how many
+  // tokens there are.
+  size_t Merge(const RankTable& table, std::string_view piece, std::vector<uint32_t>* ids);
+
+ private:
+  struct Candidate {
+    uint32_t rank;
+    uint32_t at;  // offset of the left part
+  };
+
+  void MergePiece(const RankTable& table, std::string_view piece);
+  void Push(uint32_t rank, uint32_t at);
+  bool PopLowest();
+  void MergeAt(const RankTable& table, Candidate candidate);
+  void PushPairAt(const RankTable& table, uint32_t left, uint32_t at);
+
+  // For each byte of the piece: at a part's first byte the part; at its last
+  // byte, if that is another one, the same with kLastByte; within it, zero.
+  std::vector<uint32_t> parts_;
+  size_t part_count_ = 0;
+  // Candidates by the position of the highest bit in which their rank differs
+  // from lowest_.
+  std::array<std::vector<Candidate>, kIdBits + 1> buckets_;
+  std::vector<Candidate> lowest_candidates_;  // all those of rank lowest_
+  uint32_t lowest_ = 0;
+};
+
+// Merges a piece of any length but zero that is not a token itself.
+size_t MergePiece(const RankTable& table, std::string_view piece, LongPieceMerger* merger,
+                  std::vector<uint32_t>* ids);
+
+}  // namespace weir::tokens
+
+#endif  // WEIR_LIB_TOKENS_BPE_H_

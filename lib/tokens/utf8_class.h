@@ -1,0 +1,77 @@
+// Characters as the pre-tokenizers see them: the length of one in UTF-8, and
+// its Unicode 16.0 class.
+
+#ifndef WEIR_LIB_TOKENS_UTF8_CLASS_H_
+#define WEIR_LIB_TOKENS_UTF8_CLASS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weir::tokens {
+
+// The order is that of data/make_unicode.py.
+enum CharClass : uint8_t {
+  kOther,      // everything not named below, unassigned code points too
+  kSpace,      // White_Space but for the two newlines
+  kNewline,    // CR, LF
+  kNumber,     // Nd, Nl, No
+  kUpper,      // Lu, Lt
+  kLower,      // Ll
+  kLetter,     // Lm, Lo: letters without case
+  kMark,       // Mn, Mc, Me
+  kEnd,        // no character: the end of the text
+  kMultiByte,  // in kByteClass only: a byte that does not say the class by
+               // itself
+};
+
+using ClassSet = uint16_t;
+constexpr ClassSet Set(CharClass c) { return static_cast<ClassSet>(1u << c); }
+template <typename... Classes>
+constexpr ClassSet Set(CharClass first, Classes... rest) {
+  return static_cast<ClassSet>(Set(first) | Set(rest...));
+}
+constexpr bool In(ClassSet set, CharClass c) { return (set >> c & 1) != 0; }
+
+CharClass ClassOf(char32_t code_point);
+
+struct Char {
+  CharClass char_class;
+  uint8_t bytes;
+  bool ill_formed;  // `bytes` are a maximal part that is not UTF-8, and stand
+                    // for U+FFFD
+};
+
+// The character at `p`, whose first byte is not ASCII. p < end.
+Char DecodeMultiByte(const char* p, const char* end);
+
+constexpr std::array<CharClass, 256> MakeByteClass() {
+  std::array<CharClass, 256> table = {};
+  for (size_t byte = 0; byte < 256; ++byte) {
+    if (byte >= 0x80) {
+      table[byte] = kMultiByte;
+    } else if (byte == '\n' || byte == '\r') {
+      table[byte] = kNewline;
+    } else if (byte == ' ' || (byte >= 0x09 && byte <= 0x0D)) {
+      table[byte] = kSpace;
+    } else if (byte >= '0' && byte <= '9') {
+      table[byte] = kNumber;
+    } else if (byte >= 'A' && byte <= 'Z') {
+      table[byte] = kUpper;
+    } else if (byte >= 'a' && byte <= 'z') {
+      table[byte] = kLower;
+    }
+  }
+  return table;
+}
+inline constexpr std::array<CharClass, 256> kByteClass = MakeByteClass();
+
+// Appends `text` with each maximal ill-formed part replaced by U+FFFD, as the
+// WHATWG Encoding Standard and the string types of most languages decode it.
+void AppendLossy(std::string* out, std::string_view text);
+
+}  // namespace weir::tokens
+
+#endif  // WEIR_LIB_TOKENS_UTF8_CLASS_H_

@@ -1,0 +1,167 @@
+// Random texts against the naive twin.
+
+#include "tests/tokens/oracle.h"
+
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "tests/support/catch.h"
+#include "tokens/bpe.h"
+#include "tokens/embedded_tables.h"
+#include "weir/tokens.h"
+
+namespace weir::tokens {
+namespace {
+
+using testing::EncodeUtf8;
+using testing::NaiveEncode;
+
+void CheckAgainstTwin(const std::string& text) {
+  for (const char* encoding : {"cl100k_base", "o200k_base"}) {
+    const std::vector<uint32_t> expected = NaiveEncode(encoding, text);
+    std::vector<uint32_t> found;
+    Find(encoding)->Encode(text, &found);
+    if (found != expected || Find(encoding)->Count(text) != expected.size()) {
+      std::string hex;
+      for (const char c : text) {
+        hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+        hex += "0123456789abcdef"[c & 15];
+      }
+      INFO(encoding << " " << hex);
+      REQUIRE(found == expected);
+      REQUIRE(Find(encoding)->Count(text) == expected.size());
+    }
+  }
+}
+
+// One code point of a class drawn first, so that rare classes are as frequent
+// as common ones.
+char32_t RandomOfClass(Random* random, int char_class) {
+  for (int tries = 0; tries < 20000; ++tries) {
+    const auto c = static_cast<char32_t>(random->Below(random->Below(4) == 0 ? 0x20000 : 0x3100));
+    const bool surrogate = c >= 0xD800 && c < 0xE000;
+    if (!surrogate && ClassOf(c) == char_class) return c;
+  }
+  return U'x';
+}
+
+TEST_CASE("random characters of every class match the twin") {
+  Random random(1);
+  std::vector<char32_t> pool;
+  for (int char_class = kOther; char_class <= kMark; ++char_class) {
+    for (int i = 0; i < 60; ++i) pool.push_back(RandomOfClass(&random, char_class));
+  }
+  for (int round = 0; round < 20000; ++round) {
+    std::u32string text;
+    for (uint64_t n = random.Below(24); n > 0; --n) text += pool[random.Below(pool.size())];
+    CheckAgainstTwin(EncodeUtf8(text));
+  }
+}
+
+TEST_CASE("short strings over a small alphabet match the twin") {
+  // Two or three characters for each class and each literal that the
+  // expressions name.
+  const std::u32string alphabet =
+      U"aZ\u01C5\u02B0\u4E2D\u0301 "
+      U"\t\u00A0\n\r7\u00BD'stSrevmlLd/!\u017F\uFFFD";
+  Random random(2);
+  for (int round = 0; round < 100000; ++round) {
+    std::u32string text;
+    for (uint64_t n = random.Below(12); n > 0; --n) text += alphabet[random.Below(alphabet.size())];
+    CheckAgainstTwin(EncodeUtf8(text));
+  }
+}
+
+TEST_CASE("runs match the twin") {
+  const std::u32string alphabet = U"aA\u02B0\u0301 \n\t!/0\u4E2D\u00A0'";
+  Random random(3);
+  for (int round = 0; round < 8000; ++round) {
+    std::u32string text;
+    for (uint64_t runs = 1 + random.Below(5); runs > 0; --runs) {
+      text.append(1 + random.Below(20), alphabet[random.Below(alphabet.size())]);
+    }
+    CheckAgainstTwin(EncodeUtf8(text));
+  }
+}
+
+TEST_CASE("bytes that are not UTF-8 match the twin's lossy text") {
+  const std::string_view leads = "\xC0\xC1\xC2\xDF\xE0\xE1\xED\xEF\xF0\xF1\xF4\xF5\xFF";
+  const std::string_view follow =
+      "\x80\x8F\x90\x9F\xA0\xBF"
+      "aA' \n7";
+  Random random(4);
+  for (int round = 0; round < 30000; ++round) {
+    std::string text;
+    for (uint64_t n = random.Below(20); n > 0; --n) {
+      text += random.Below(3) == 0 ? leads[random.Below(leads.size())]
+                                   : follow[random.Below(follow.size())];
+    }
+    CheckAgainstTwin(text);
+  }
+  for (int round = 0; round < 1000; ++round) {
+    std::string text;
+    for (uint64_t n = random.Below(40); n > 0; --n) text += static_cast<char>(random.Below(256));
+    CheckAgainstTwin(text);
+  }
+}
+
+std::string RandomPiece(Random* random, size_t bytes) {
+  static constexpr std::string_view kAlphabets[] = {
+      "ab", "abcdefghijklmnopqrstuvwxyz", " ", "-=*#", "aAbB", "\xE4\xB8\xAD\xE5\x9B\xBD"};
+  const std::string_view alphabet = kAlphabets[random->Below(std::size(kAlphabets))];
+  std::string piece;
+  while (piece.size() < bytes) piece += alphabet[random->Below(alphabet.size())];
+  return piece;
+}
+
+TEST_CASE("both ways of merging match the definition at every length") {
+  Random random(5);
+  for (const char* encoding : {"cl100k_base", "o200k_base"}) {
+    const bool cl100k = std::string_view(encoding) == "cl100k_base";
+    const RankTable table(cl100k ? weir_tokens_cl100k_base : weir_tokens_o200k_base);
+    LongPieceMerger merger;
+    for (size_t bytes = 1; bytes <= 2 * kScanBytes + 20; ++bytes) {
+      for (int round = 0; round < 6; ++round) {
+        const std::string piece = RandomPiece(&random, bytes);
+        const auto expected = testing::NaiveMerge(testing::RanksOf(encoding), piece);
+        std::vector<uint32_t> as_long, as_any;
+        CHECK(merger.Merge(table, piece, &as_long) == expected.size());
+        CHECK(MergePiece(table, piece, &merger, &as_any) == expected.size());
+        INFO(encoding << " " << piece);
+        CHECK(as_long == expected);
+        CHECK(as_any == expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("the tables hold exactly the ranks") {
+  for (const char* encoding : {"cl100k_base", "o200k_base"}) {
+    const bool cl100k = std::string_view(encoding) == "cl100k_base";
+    const RankTable table(cl100k ? weir_tokens_cl100k_base : weir_tokens_o200k_base);
+    const testing::Ranks& ranks = testing::RanksOf(encoding);
+    CHECK(ranks.size() == (cl100k ? 100256u : 199998u));
+    CHECK(table.token_count() == ranks.size());
+    size_t wrong = 0;
+    Random random(6);
+    for (const auto& [token, rank] : ranks) {
+      const char* end = token.data() + token.size();
+      const uint32_t* id = table.Find(token.data(), token.size(), end);
+      wrong += id == nullptr || *id != rank || Find(encoding)->TokenBytes(rank) != token;
+      // A neighbour: one byte changed, and then it is a token only if the ranks
+      // say so.
+      std::string other = token;
+      other[random.Below(other.size())] = static_cast<char>(random.Below(256));
+      id = table.Find(other.data(), other.size(), other.data() + other.size());
+      const auto it = ranks.find(other);
+      wrong += it == ranks.end() ? id != nullptr : id == nullptr || *id != it->second;
+    }
+    CHECK(wrong == 0);
+    CHECK(Find(encoding)->TokenBytes(table.token_count()).empty());
+    CHECK(Find(encoding)->TokenBytes(kNoToken).empty());
+  }
+}
+
+}  // namespace
+}  // namespace weir::tokens
