@@ -1,0 +1,220 @@
+// weir/policy.h: the policy document: JSON text in, a validated and frozen Plan out.
+//
+// One pass reads everything and reports every fault at once, each with its line and column, the
+// path of the field, what was expected and the nearest known word. What is read is turned into the
+// form that the request path uses: names become indices, expressions become programs, durations
+// become nanoseconds. Nothing here is looked up by name while a request runs, except models.
+//
+//   std::vector<weir::policy::Fault> faults;
+//   auto policy = weir::policy::Policy::Parse(text, &faults);
+//   if (policy == nullptr) for (const auto& f : faults) report(weir::policy::FaultText(f));
+//
+// Threads: a Plan is immutable and shared. Cost: milliseconds, at load. Limits: 16 MiB of text,
+// 10,000 entries a section.
+//
+// This release reads the sections weir, pepper, bounds, models, consumers, credentials, backends,
+// pools, limits, meters and routes. Words of the contract that it does not carry out yet (caches,
+// calendar periods, hedging, …) are refused by name, never ignored.
+
+#ifndef WEIR_POLICY_H_
+#define WEIR_POLICY_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "weir/auth.h"
+#include "weir/balance.h"
+#include "weir/base.h"
+#include "weir/breaker.h"
+#include "weir/dialects.h"
+#include "weir/expr.h"
+#include "weir/limits.h"
+
+namespace weir::policy {
+
+// One thing that is wrong with a document.
+struct Fault {
+  size_t offset = 0, line = 1, column = 1;
+  std::string path;  // "limits.per-team.per"; empty: the document as a whole
+  std::string message;
+};
+// "3:14: limits.per-team.per: …"
+std::string FaultText(const Fault& fault);
+
+// A value that the host looks up: from its environment, or from a file.
+struct Secret {
+  enum class Kind : uint8_t { kEnv = 1, kFile = 2 };
+  Kind kind = Kind::kEnv;
+  std::string name;
+  std::optional<std::string> value;
+};
+
+// Literal text, or a secret by index.
+struct Text {
+  std::string literal;
+  int secret = -1;
+};
+
+struct Model {
+  std::string name;
+  std::string encoding;     // a name that tokens::Find knows
+  uint64_t context = 0;     // tokens; 0 = unknown
+  uint64_t max_output = 0;  // tokens; 0 = unknown
+  std::vector<std::string> aliases;
+  // Micro-USD per million tokens; absent = unknown.
+  std::optional<uint64_t> price_input, price_cached_input, price_output;
+};
+
+struct Credential {
+  std::string header;
+  Text value;
+};
+
+struct Backend {
+  std::string name;
+  std::string origin;     // "https://east.example.com"
+  std::string base_path;  // "" or "/prefix"
+  dialects::Dialect dialect = dialects::Dialect::kOpenAi;
+  int credential = -1;
+  std::string api_version;
+  std::string model;  // what the model is called there; empty = as the client calls it
+  int64_t timeout_ns = 0;
+  breaker::RuleSet breaker;
+  int capacity_rule = -1;  // index into Plan::rules
+};
+
+// Which answers and failures are worth another backend.
+struct Retry {
+  uint32_t attempts = 1;  // at most, the first included
+  std::vector<breaker::StatusRange> statuses;
+  bool on_connect = false, on_timeout = false, on_reset = false;
+};
+
+struct Pool {
+  std::string name;
+  std::vector<balance::Member> members;
+  std::vector<uint32_t> backends;  // index into Plan::backends, one per member
+  Retry retry;
+};
+
+enum class Unit : uint8_t { kTokens, kPromptTokens, kCompletionTokens, kRequests };
+enum class OutputReserve : uint8_t { kNone, kMaxTokens, kLearned, kFixed };
+enum class MissingKey : uint8_t { kShared, kDeny, kSkip };
+
+struct Limit {
+  std::string name;
+  uint32_t rule = 0;  // index into Plan::rules
+  std::unique_ptr<expr::Program> key;
+  Unit unit = Unit::kTokens;
+  bool reserve_prompt = true;
+  OutputReserve reserve_output = OutputReserve::kLearned;
+  uint64_t reserve_output_tokens = 0;  // kFixed
+  int status = 429;
+  std::string message;      // empty: weir's own words
+  int64_t max_wait_ns = 0;  // action wait; 0 = reject
+  MissingKey on_missing_key = MissingKey::kShared;
+  bool shadow = false;
+};
+
+struct Dimension {
+  std::string label;
+  std::unique_ptr<expr::Program> value;
+};
+
+struct Meter {
+  std::string name;
+  std::vector<Dimension> dimensions;
+  uint32_t max_series = 2000;
+};
+
+enum class Operation : uint8_t { kChat, kOther };
+
+// "/openai/deployments/{model}/chat/completions", cut at the slashes.
+struct PathPattern {
+  struct Segment {
+    std::string text;  // literal, or the parameter's name
+    bool parameter = false;
+  };
+  std::vector<Segment> segments;
+};
+
+using Parameters = std::vector<std::pair<std::string_view, std::string>>;
+
+struct Route {
+  std::string name;
+  std::string method;  // empty = any
+  PathPattern path;
+  Operation operation = Operation::kOther;
+  dialects::Dialect dialect = dialects::Dialect::kOpenAi;  // the client's
+  bool authenticate = true;
+  uint32_t pool = 0;
+  std::vector<uint32_t> limits;
+  int meter = -1;
+};
+
+// The names that expressions may use, in the order of Names().
+enum class Name : uint8_t {
+  kRequestMethod,
+  kRequestPath,
+  kRequestId,
+  kRequestHeaders,
+  kRequestQuery,
+  kClientIp,
+  kConsumer,
+  kRoute,
+  kModel,
+  kBackend,
+  kAttr,
+  kParams,
+};
+absl::Span<const expr::Name> Names();
+
+struct Plan {
+  std::vector<Secret> secrets;
+  Text pepper;
+  uint64_t body_bytes_max = 0;
+  std::vector<Model> models;
+  std::vector<auth::Consumer> consumers;
+  std::vector<Credential> credentials;
+  std::vector<Backend> backends;
+  std::vector<Pool> pools;
+  std::vector<limits::Rule> rules;  // of the limits, then of the backends' capacities
+  std::vector<Limit> limits;
+  std::vector<Meter> meters;
+  std::vector<Route> routes;
+
+  // The first route that matches; its path parameters, percent-decoded, go to `parameters`. Null
+  // when none does. `other_method` tells whether one would have matched under another method.
+  const Route* Match(std::string_view method, std::string_view path, Parameters* parameters,
+                     bool* other_method) const;
+  // By name or alias; null when the document does not know the model.
+  const Model* FindModel(std::string_view name) const;
+  // The text, or its secret's value.
+  std::string_view Resolve(const Text& text) const;
+};
+
+// A parsed document: mutable only in its secrets, until it is shared with an engine.
+class Policy {
+ public:
+  // Null when there is any fault. `faults` receives all of them in the order of the document.
+  static std::shared_ptr<Policy> Parse(std::string_view text, std::vector<Fault>* faults);
+
+  const Plan& plan() const { return plan_; }
+  absl::Span<const Secret> secrets() const { return plan_.secrets; }
+  void set_secret(size_t index, std::string_view value) {
+    plan_.secrets[index].value = std::string(value);
+  }
+
+ private:
+  Plan plan_;
+};
+
+}  // namespace weir::policy
+
+#endif  // WEIR_POLICY_H_

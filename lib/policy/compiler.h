@@ -1,0 +1,75 @@
+// Turns the sections of a policy document into a Plan.
+
+#ifndef WEIR_LIB_POLICY_COMPILER_H_
+#define WEIR_LIB_POLICY_COMPILER_H_
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "policy/reader.h"
+#include "weir/policy.h"
+
+namespace weir::policy {
+
+// Reads sections in the order in which they refer to each other, whatever their order in the
+// document. After Compile the reader has every fault.
+class Compiler {
+ public:
+  Compiler(Reader* reader, Plan* plan) : reader_(*reader), plan_(*plan) {}
+
+  void Compile(const Place& document);
+
+ private:
+  void ReadBounds(const Place& place);
+  void ReadModel(std::string_view name, const Place& place);
+  void ReadPrice(const Place& place, Model* model);
+  void ReadConsumer(std::string_view id, const Place& place);
+  void ReadCredential(std::string_view name, const Place& place);
+
+  void ReadBackend(std::string_view name, const Place& place);
+  void ReadUrl(const Place& place, Backend* backend);
+  void ReadBreakerRule(const Place& place, breaker::RuleSet* set);
+  void ReadTrigger(const Place& place, breaker::Rule* rule);
+  void ReadCapacity(const Place& place, Backend* backend);
+  void ReadPool(std::string_view name, const Place& place);
+  void ReadMember(const Place& place, Pool* pool);
+  void ReadRetry(const Place& place, Retry* retry);
+
+  void ReadLimit(std::string_view name, const Place& place);
+  void ReadReserve(const Place& place, Limit* limit);
+  void ReadOnExceeded(const Place& place, Limit* limit);
+  void CheckLimit(const Place& place, const Limit& limit, const limits::Rule& rule);
+
+  void ReadMeter(std::string_view name, const Place& place);
+  void ReadRoute(const Place& place);
+  void ReadMatch(const Place& place, Route* route);
+  void ReadPath(const Place& place, Route* route);
+
+  // Scalars that several sections have.
+  void ReadText(const Place& place, Text* text);
+  void ReadSecret(const Place& place, Text* text);
+  void ReadHeaderName(const Place& place, std::string* name);
+  void ReadStatuses(const Place& place, std::vector<breaker::StatusRange>* statuses);
+  void ReadStatus(const Place& place, std::vector<breaker::StatusRange>* statuses);
+  std::unique_ptr<expr::Program> ReadExpression(const Place& place);
+  // The index of what `place` names, among `names`; complains when it names nothing.
+  std::optional<uint32_t> Reference(const Place& place, std::string_view what,
+                                    const std::vector<std::string_view>& names);
+  void Names(const Place& place, std::vector<std::string>* names);
+
+  template <typename T>
+  static std::vector<std::string_view> NamesOf(const std::vector<T>& section) {
+    std::vector<std::string_view> names;
+    for (const T& entry : section) names.push_back(entry.name);
+    return names;
+  }
+
+  Reader& reader_;
+  Plan& plan_;
+  std::vector<std::string_view> credential_names_;
+};
+
+}  // namespace weir::policy
+
+#endif  // WEIR_LIB_POLICY_COMPILER_H_

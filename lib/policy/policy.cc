@@ -1,0 +1,81 @@
+#include "weir/policy.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "policy/compiler.h"
+#include "policy/reader.h"
+
+namespace weir::policy {
+namespace {
+
+constexpr size_t kMaxPolicyBytes = size_t{16} << 20;
+
+}  // namespace
+
+std::string FaultText(const Fault& fault) {
+  std::string text = Concat({std::to_string(fault.line), ":", std::to_string(fault.column), ": "});
+  if (!fault.path.empty()) text += Concat({fault.path, ": "});
+  return text + fault.message;
+}
+
+std::shared_ptr<Policy> Policy::Parse(std::string_view text, std::vector<Fault>* faults) {
+  faults->clear();
+  if (text.size() > kMaxPolicyBytes) {
+    faults->push_back({0, 1, 1, "", "the document is larger than 16 MiB"});
+    return nullptr;
+  }
+  json::Document document;
+  json::ParseError error;
+  if (!document.Parse(text, {.relaxed = true}, &error)) {
+    const json::LineColumn at = json::Locate(text, error.offset);
+    faults->push_back({error.offset, at.line, at.column, "", error.message});
+    return nullptr;
+  }
+  auto policy = std::make_shared<Policy>();
+  Reader reader(document, faults);
+  Compiler(&reader, &policy->plan_).Compile({document.root(), ""});
+  std::stable_sort(faults->begin(), faults->end(),
+                   [](const Fault& a, const Fault& b) { return a.offset < b.offset; });
+  return faults->empty() ? policy : nullptr;
+}
+
+absl::Span<const expr::Name> Names() {
+  using Kind = expr::Name::Kind;
+  constexpr expr::Type kString = expr::Type::kString;
+  // In the order of enum Name.
+  static const auto* const kNames = new std::vector<expr::Name>{
+      {"request.method", Kind::kScalar, kString, {}},
+      {"request.path", Kind::kScalar, kString, {}},
+      {"request.id", Kind::kScalar, kString, {}},
+      {"request.headers", Kind::kOpenMap, kString, {}},
+      {"request.query", Kind::kOpenMap, kString, {}},
+      {"client.ip", Kind::kScalar, kString, {}},
+      {"consumer", Kind::kOpenMap, kString, {}},
+      {"route", Kind::kScalar, kString, {}},
+      {"model", Kind::kScalar, kString, {}},
+      {"backend", Kind::kScalar, kString, {}},
+      {"attr", Kind::kOpenMap, kString, {}},
+      {"params", Kind::kOpenMap, kString, {}},
+  };
+  return *kNames;
+}
+
+const Model* Plan::FindModel(std::string_view name) const {
+  for (const Model& model : models) {
+    if (model.name == name) return &model;
+    for (const std::string& alias : model.aliases) {
+      if (alias == name) return &model;
+    }
+  }
+  return nullptr;
+}
+
+std::string_view Plan::Resolve(const Text& text) const {
+  if (text.secret < 0) return text.literal;
+  const std::optional<std::string>& value = secrets[static_cast<size_t>(text.secret)].value;
+  return value ? std::string_view(*value) : std::string_view();
+}
+
+}  // namespace weir::policy

@@ -1,0 +1,123 @@
+// The sections meters and routes: what is measured, and which requests go where.
+
+#include <utility>
+
+#include "base/text.h"
+#include "policy/compiler.h"
+
+namespace weir::policy {
+namespace {
+
+// Labels that weir's own instruments have; a dimension may not take their names.
+constexpr std::string_view kOwnLabels[] = {"route",   "consumer",          "model",
+                                           "backend", "gen_ai.token.type", "status"};
+
+}  // namespace
+
+void Compiler::ReadMeter(std::string_view name, const Place& place) {
+  Meter meter;
+  meter.name = std::string(name);
+  uint64_t max_series = meter.max_series;
+  constexpr size_t kMaxDimensions = 10;
+  reader_.Object(
+      place,
+      {{"dimensions",
+        [&](const Place& at) {
+          reader_.Map(at, [&](std::string_view label, const Place& value) {
+            for (std::string_view own : kOwnLabels) {
+              if (own == label) {
+                reader_.Complain(value, Concat({"\"", label, "\" is a dimension already"}));
+              }
+            }
+            auto program = ReadExpression(value);
+            if (program == nullptr) return;
+            meter.dimensions.push_back({std::string(label), std::move(program)});
+          });
+          if (meter.dimensions.size() > kMaxDimensions) {
+            reader_.Complain(at, "a meter has at most 10 dimensions of its own");
+          }
+        }},
+       {"max_series", [&](const Place& at) { reader_.Integer(at, 1, 1000000, &max_series); }}});
+  meter.max_series = static_cast<uint32_t>(max_series);
+  plan_.meters.push_back(std::move(meter));
+}
+
+void Compiler::ReadRoute(const Place& place) {
+  constexpr std::string_view kAuth[] = {"key", "none"};
+  Route route;
+  size_t auth = 0;
+  reader_.Object(place, {{"name", [&](const Place& at) { reader_.String(at, &route.name); }, true},
+                         {"match", [&](const Place& at) { ReadMatch(at, &route); }, true},
+                         {"pool",
+                          [&](const Place& at) {
+                            if (const auto pool = Reference(at, "pool", NamesOf(plan_.pools)))
+                              route.pool = *pool;
+                          },
+                          true},
+                         {"limits",
+                          [&](const Place& at) {
+                            reader_.Array(at, [&](const Place& name) {
+                              const auto limit = Reference(name, "limit", NamesOf(plan_.limits));
+                              if (!limit) return;
+                              for (uint32_t other : route.limits) {
+                                if (other == *limit)
+                                  return reader_.Complain(name, "this limit is named twice");
+                              }
+                              route.limits.push_back(*limit);
+                            });
+                          }},
+                         {"cache", [this](const Place& at) { reader_.NotYet(at); }},
+                         {"meter",
+                          [&](const Place& at) {
+                            if (const auto meter = Reference(at, "meter", NamesOf(plan_.meters))) {
+                              route.meter = static_cast<int>(*meter);
+                            }
+                          }},
+                         {"auth", [&](const Place& at) { reader_.Word(at, kAuth, &auth); }}});
+  route.authenticate = auth == 0;
+  for (const Route& other : plan_.routes) {
+    if (other.name == route.name) {
+      reader_.Complain(place, Concat({"a route called \"", route.name, "\" exists already"}));
+    }
+  }
+  plan_.routes.push_back(std::move(route));
+}
+
+void Compiler::ReadMatch(const Place& place, Route* route) {
+  constexpr std::string_view kMethods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "*"};
+  size_t method = 1;
+  reader_.Object(place, {{"method", [&](const Place& at) { reader_.Word(at, kMethods, &method); }},
+                         {"path", [&](const Place& at) { ReadPath(at, route); }, true}});
+  route->method = kMethods[method] == "*" ? "" : std::string(kMethods[method]);
+}
+
+void Compiler::ReadPath(const Place& place, Route* route) {
+  std::string path;
+  reader_.String(place, &path);
+  if (!place.value.Is(json::Type::kString)) return;
+  if (path.empty() || path[0] != '/' || path.find_first_of("?#% ") != std::string::npos) {
+    return reader_.Complain(place,
+                            "expected a path such as \"/v1/chat/completions\", without a query");
+  }
+  std::string_view rest = std::string_view(path).substr(1);
+  while (true) {
+    const size_t slash = rest.find('/');
+    const std::string_view segment = rest.substr(0, slash);
+    const bool parameter = segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+    if (!parameter && segment.find_first_of("{}") != std::string_view::npos) {
+      return reader_.Complain(place, "a {parameter} is a whole part of the path between slashes");
+    }
+    route->path.segments.push_back(
+        {std::string(parameter ? segment.substr(1, segment.size() - 2) : segment), parameter});
+    if (slash == std::string_view::npos) break;
+    rest.remove_prefix(slash + 1);
+  }
+  constexpr std::string_view kChat = "/chat/completions";
+  const bool chat = path.size() >= kChat.size() &&
+                    std::string_view(path).substr(path.size() - kChat.size()) == kChat;
+  route->operation = chat ? Operation::kChat : Operation::kOther;
+  route->dialect = path.find("/deployments/") != std::string::npos ? dialects::Dialect::kAzureOpenAi
+                                                                   : dialects::Dialect::kOpenAi;
+}
+
+}  // namespace weir::policy

@@ -1,0 +1,228 @@
+#include "weir/policy.h"
+
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/text.h"
+#include "tests/support/catch.h"
+#include "tests/support/shared_data.h"
+
+namespace weir::policy {
+namespace {
+
+// A sound document in which one line can be put in place of another.
+std::string Sound() {
+  return R"({
+  "weir": 1, // the version
+  "pepper": {"env": "PEPPER"},
+  "bounds": {"body": "4MiB"},
+  "models": {"gpt-4o": {"encoding": "o200k_base", "max_output": 16384, "aliases": ["best"],
+    "price": {"input": 2.50, "cached_input": 1.25, "output": 10.00}}},
+  "consumers": {"red": {"keys":
+    ["sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"],
+    "attributes": {"team": "red"}, "models": ["gpt-4o*"]}},
+  "credentials": {"east": {"header": "api-key", "value": {"file": "/run/east"}}},
+  "backends": {"ptu": {"url": "https://east.example.com:8443/base/", "dialect": "azure-openai",
+    "credential": "east", "api_version": "2024-10-21", "timeout": "90s",
+    "circuit_breaker": [{"name": "throttle", "on": {"status": ["429", "5xx"],
+      "failures": ["connect"], "count": 3, "interval": "10s"}, "trip": "30s",
+      "accept_retry_after": true}],
+    "capacity": {"tokens_per_minute": 300000}}},
+  "pools": {"p": {"strategy": "weighted",
+    "members": [{"backend": "ptu", "priority": 1, "weight": 3}],
+    "retry": {"attempts": 3, "on": ["429", "5xx", "connect", "timeout"]}}},
+  "limits": {"l": {"key": "consumer.id", "unit": "tokens", "amount": 50000, "per": "PT1M",
+    "reserve": {"prompt": "exact", "output": "learned"}, "on_exceeded": {"status": 429}}},
+  "meters": {"m": {"dimensions": {"team": "consumer.team", "app": "request.headers['x-app']"}}},
+  "routes": [{"name": "chat", "match": {"method": "POST",
+    "path": "/openai/deployments/{model}/chat/completions"},
+    "pool": "p", "limits": ["l"], "meter": "m"}],
+})";
+}
+
+std::string Replaced(const std::string& from, const std::string& to) {
+  std::string text = Sound();
+  const size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+TEST_CASE("a sound document becomes a plan of indices and nanoseconds") {
+  std::vector<Fault> faults;
+  const auto policy = Policy::Parse(Sound(), &faults);
+  for (const Fault& fault : faults) UNSCOPED_INFO(FaultText(fault));
+  REQUIRE(policy != nullptr);
+  const Plan& plan = policy->plan();
+  CHECK(plan.body_bytes_max == 4u << 20);
+  CHECK(plan.secrets.size() == 2);
+  CHECK(plan.FindModel("best")->max_output == 16384);
+  CHECK(plan.FindModel("gpt-4o")->price_input == 2500000u);
+  CHECK(plan.FindModel("other") == nullptr);
+  const Backend& backend = plan.backends[0];
+  CHECK(backend.origin == "https://east.example.com:8443");
+  CHECK(backend.base_path == "/base");
+  CHECK(backend.timeout_ns == 90 * kSecond);
+  CHECK(backend.breaker.rules[0].statuses.size() == 2);
+  CHECK(backend.breaker.rules[0].on_connect);
+  CHECK_FALSE(backend.breaker.rules[0].on_reset);
+  CHECK(plan.rules[static_cast<size_t>(backend.capacity_rule)].amount == 300000);
+  CHECK(plan.rules[plan.limits[0].rule].window_ns == kMinute);
+  CHECK(plan.pools[0].retry.attempts == 3);
+  CHECK(plan.routes[0].operation == Operation::kChat);
+  CHECK(plan.routes[0].dialect == dialects::Dialect::kAzureOpenAi);
+  policy->set_secret(0, "salt");
+  CHECK(plan.Resolve(plan.pepper) == "salt");
+}
+
+struct Row {
+  std::string from, to;  // what is put in place of what
+  std::string path;
+  std::string words;  // the message has them
+};
+
+TEST_CASE("what is wrong is said with its place, and with the nearest known word") {
+  const std::vector<Row> rows = {
+      {"\"weir\": 1", "\"weir\": 2", "weir", "from 1 to 1"},
+      {"\"bounds\"", "\"bonds\"", "bonds", "did you mean \"bounds\"?"},
+      {"\"4MiB\"", "\"4MB\"", "bounds.body", "16MiB"},
+      {"o200k_base", "o200k_bas", "models.gpt-4o.encoding", "did you mean \"o200k_base\"?"},
+      {"2.50", "-1", "models.gpt-4o.price.input", "US dollars"},
+      {"2.50", "0.0000001", "models.gpt-4o.price.input", "six decimals"},
+      {"sha256:0011", "sha256:00", "consumers.red.keys[0]", "64 lower-case hex"},
+      {"\"api-key\"", "\"api key\"", "credentials.east.header", "cannot be a header's name"},
+      {"{\"file\": \"/run/east\"}", "{\"fil\": \"/run/east\"}", "credentials.east.value.fil",
+       "did you mean \"file\"?"},
+      {"https://east", "ftp://east", "backends.ptu.url", "https://"},
+      {"east.example.com:8443", "user@east", "backends.ptu.url", "a host"},
+      {"\"azure-openai\"", "\"azure\"", "backends.ptu.dialect", "unknown value \"azure\""},
+      {"\"credential\": \"east\"", "\"credential\": \"west\"", "backends.ptu.credential",
+       "known: \"east\""},
+      {", \"api_version\": \"2024-10-21\"", "", "backends.ptu", "\"api_version\" is missing"},
+      {"\"90s\"", "\"90\"", "backends.ptu.timeout", "a duration such as"},
+      {"\"5xx\"]", "\"6xx\"]", "backends.ptu.circuit_breaker[0].on.status[1]", "\"500-503\""},
+      {"[\"connect\"]", "[\"conect\"]", "backends.ptu.circuit_breaker[0].on.failures[0]",
+       "did you mean \"connect\"?"},
+      {"\"count\": 3", "\"count\": 0", "backends.ptu.circuit_breaker[0].on.count",
+       "from 1 to 1000"},
+      {"300000", "0", "backends.ptu.capacity.tokens_per_minute", "from 1 to"},
+      {"\"weighted\"", "\"p2c\"", "pools.p.strategy", "does not carry this out yet"},
+      {"\"backend\": \"ptu\"", "\"backend\": \"put\"", "pools.p.members[0].backend",
+       "known: \"ptu\""},
+      {"\"weight\": 3", "\"weight\": 3.5", "pools.p.members[0].weight", "an integer"},
+      {"\"attempts\": 3", "\"attempts\": 99999999999999999999", "pools.p.retry.attempts",
+       "from 1 to 16"},
+      {"consumer.id", "consumr.id", "limits.l.key", "column 1"},
+      {"\"unit\": \"tokens\"", "\"unit\": \"usd\"", "limits.l.unit", "does not carry this out yet"},
+      {"50000", "0", "limits.l.amount", "from 1 to"},
+      {"50000", "9007199254740993", "limits.l.amount", "from 1 to 9007199254740992"},
+      {"\"PT1M\"", "\"month\"", "limits.l.per", "does not carry this out yet"},
+      {"\"PT1M\"", "\"100ms\"", "limits.l.per", "from 1s"},
+      {"\"learned\"", "\"lerned\"", "limits.l.reserve.output", "did you mean \"learned\"?"},
+      {"\"status\": 429}", "\"status\": 200}", "limits.l.on_exceeded.status", "from 400 to 599"},
+      {"\"amount\": 50000", "\"amount\": 50000, \"burst\": 5", "limits.l.burst", "token_bucket"},
+      {"\"team\": \"consumer.team\"", "\"model\": \"consumer.team\"", "meters.m.dimensions.model",
+       "a dimension already"},
+      {"\"/openai/deployments/{model}", "\"/openai/deployments/x{model}", "routes[0].match.path",
+       "whole part of the path"},
+      {"\"pool\": \"p\"", "\"pool\": \"q\"", "routes[0].pool", "unknown pool \"q\""},
+      {"[\"l\"]", "[\"l\", \"l\"]", "routes[0].limits[1]", "named twice"},
+      {"\"name\": \"chat\"", "\"name\": 7", "routes[0].name", "expected a string, found a number"},
+      {"\"weir\": 1,", "\"weir\": 1, \"weir\": 1,", "", "appears twice"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.from << " -> " << row.to);
+    std::vector<Fault> faults;
+    CHECK(Policy::Parse(Replaced(row.from, row.to), &faults) == nullptr);
+    bool said = false;
+    for (const Fault& fault : faults) {
+      UNSCOPED_INFO(FaultText(fault));
+      said = said || (fault.path == row.path && fault.message.find(row.words) != std::string::npos);
+    }
+    CHECK(said);
+  }
+}
+
+TEST_CASE("every fault is said at once, in the order of the document, with line and column") {
+  std::string text = Replaced("\"4MiB\"", "4");
+  text.replace(text.find("50000"), 5, "null ");
+  text.replace(text.find("\"pool\": \"p\""), 11, "\"pol\": \"p\"");
+  std::vector<Fault> faults;
+  CHECK(Policy::Parse(text, &faults) == nullptr);
+  REQUIRE(faults.size() == 4);  // the misspelt key, and the one that is missing for it
+  CHECK(FaultText(faults[0]).substr(0, 21) == "4:22: bounds.body: ex");
+  CHECK(faults[1].path == "limits.l.amount");
+  for (size_t i = 1; i < faults.size(); ++i) CHECK(faults[i - 1].offset <= faults[i].offset);
+  const Fault& key = faults[3].path == "routes[0].pol" ? faults[3] : faults[2];
+  CHECK(text.substr(key.offset, 3) == "\"p\"");
+}
+
+TEST_CASE("documents that are no documents") {
+  std::vector<Fault> faults;
+  for (const char* text : {"", "[]", "null", "{", "{\"weir\":1}", "\xff", "{\"weir\":1,}"}) {
+    INFO(text);
+    CHECK(Policy::Parse(text, &faults) == nullptr);
+    CHECK_FALSE(faults.empty());
+  }
+  CHECK(Policy::Parse(std::string(100000, '['), &faults) == nullptr);
+  CHECK(Policy::Parse(std::string((16 << 20) + 1, ' '), &faults) == nullptr);
+}
+
+TEST_CASE("a document mutated anywhere is read or refused, never worse") {
+  Random random(11);
+  const std::string sound = Sound();
+  const std::vector<std::string> pieces = {"null", "0",  "-1",   "1e999", "\"\"",
+                                           "[]",   "{}", "true", "\"x\"", ",",
+                                           ":",    "{",  "]",    "\x01",  "\\"};
+  int refused = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string text = sound;
+    for (uint64_t edits = 1 + random.Below(3); edits > 0; --edits) {
+      const size_t at = random.Below(text.size());
+      text.replace(at, random.Below(12), pieces[random.Below(pieces.size())]);
+    }
+    std::vector<Fault> faults;
+    const auto policy = Policy::Parse(text, &faults);
+    REQUIRE((policy == nullptr) == !faults.empty());
+    refused += policy == nullptr ? 1 : 0;
+  }
+  CHECK(refused > 2500);
+}
+
+TEST_CASE("routes match whole segments, and parameters are decoded") {
+  std::vector<Fault> faults;
+  const auto policy = Policy::Parse(Sound(), &faults);
+  REQUIRE(policy != nullptr);
+  Parameters parameters;
+  bool other_method = false;
+  const auto match = [&](std::string_view method, std::string_view path) {
+    return policy->plan().Match(method, path, &parameters, &other_method);
+  };
+  CHECK(match("POST", "/openai/deployments/gpt-4o/chat/completions") != nullptr);
+  REQUIRE(parameters.size() == 1);
+  CHECK(parameters[0].second == "gpt-4o");
+  CHECK(match("POST", "/openai/deployments/a%2Fb/chat/completions") != nullptr);
+  CHECK(parameters[0].second == "a/b");
+  CHECK(match("GET", "/openai/deployments/gpt-4o/chat/completions") == nullptr);
+  CHECK(other_method);
+  for (const char* path :
+       {"/openai/deployments//chat/completions", "/openai/deployments/a/b/chat/completions",
+        "/openai/deployments/a/chat/completions/", "/openai/deployments/a/chat", "", "openai",
+        "/openai/deployments/%zz/chat/completions", "/openai/deployments/%00/chat/completions"}) {
+    INFO(path);
+    CHECK(match("POST", path) == nullptr);
+    CHECK_FALSE(other_method);
+  }
+}
+
+TEST_CASE("the demo's policy is sound") {
+  const auto text = testing::ReadFile(testing::SourcePath("examples/policies/demo.json"));
+  REQUIRE(text.has_value());
+  std::vector<Fault> faults;
+  const auto policy = Policy::Parse(*text, &faults);
+  for (const Fault& fault : faults) UNSCOPED_INFO(FaultText(fault));
+  CHECK(policy != nullptr);
+}
+
+}  // namespace
+}  // namespace weir::policy
