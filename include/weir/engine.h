@@ -1,0 +1,135 @@
+// weir/engine.h: the transaction: the one place where the capabilities meet.
+//
+// A host feeds a Transaction what it saw (request head, body, the backend's answer) and asks Next,
+// which decides at `now` and answers with one action. Feeding is bookkeeping and never decides.
+// Nothing here opens a socket, reads a clock or waits.
+//
+//   auto engine = weir::engine::Engine::Create(policy, {.seed = seed});
+//   auto txn = (*engine)->Begin();
+//   txn->RequestHead("POST", "/v1/chat/completions", "10.0.0.7");
+//   txn->RequestHeader("authorization", "Bearer vk-red");
+//   txn->RequestBody(body); txn->RequestEnd();
+//   auto action = txn->Next(now);   // kForward: send txn->body() to txn->url() + txn->target()
+//
+// One attempt at one backend is one record with exactly one end: settled, failed or released, by
+// whichever comes first: the end of the answer, a failure, or the end of the transaction. So a
+// client that hangs up, a retry and a crash of the host each charge what they should, once.
+//
+// What is charged: while a request runs, its reservation; at the end the usage that the provider
+// stated; when it stated none, weir's own count of the prompt and of the text that passed. A
+// request that no backend answered with success is charged no tokens, only the request itself.
+//
+// Threads: Engine from any thread; a Transaction from one at a time. A transaction may outlive its
+// engine. Limits: Bounds below, and the policy's bounds.body.
+
+#ifndef WEIR_ENGINE_H_
+#define WEIR_ENGINE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "weir/base.h"
+#include "weir/policy.h"
+
+namespace weir::engine {
+
+// Bounds on what a request and an answer may make weir hold.
+inline constexpr size_t kMaxHeaders = 256;
+inline constexpr size_t kMaxHeaderBytes = size_t{64} << 10;  // names and values of one message
+inline constexpr size_t kMaxTargetBytes = size_t{16} << 10;
+inline constexpr size_t kMaxAnswerBytes = size_t{32} << 20;  // of a JSON answer kept for its usage
+
+struct Options {
+  uint32_t max_counters = 16384;
+  uint64_t state_bytes = 0;  // 0 = enough for max_counters
+  uint64_t seed = 0;
+};
+
+// The numbers are those of weir.h.
+enum class ActionKind : uint8_t {
+  kContinue = 1,
+  kForward = 2,
+  kReply = 3,
+  kCall = 4,
+  kWait = 5,
+  kFinish = 6,
+  kDone = 7,
+};
+enum class Relay : uint8_t { kNothing = 0, kInput = 1, kView = 2 };
+enum class Failure : uint8_t { kConnect = 1, kTimeout = 2, kReset = 3 };
+
+// What the host is to do next. The views are Transaction's.
+struct Action {
+  ActionKind kind = ActionKind::kContinue;
+  int status = 0;
+  Relay relay = Relay::kNothing;
+  uint32_t attempt = 0;
+  uint64_t call_id = 0;
+  int64_t deadline_mono_ns = 0;
+};
+
+struct HeaderEdit {
+  enum class Operation : uint8_t { kSet = 1, kRemove = 2 };
+  Operation operation = Operation::kSet;
+  std::string name;  // lower case
+  std::string value;
+};
+
+class Transaction {
+ public:
+  virtual ~Transaction() = default;  // settles what is still open, at the last `now` it was given
+
+  // Feeding. FAILED_PRECONDITION when it does not belong here in the order of calls.
+  virtual absl::Status RequestHead(std::string_view method, std::string_view target,
+                                   std::string_view client) = 0;
+  virtual absl::Status RequestHeader(std::string_view name, std::string_view value) = 0;
+  virtual absl::Status Attribute(std::string_view name, std::string_view value) = 0;
+  virtual absl::Status RequestBody(std::string_view bytes) = 0;
+  virtual absl::Status RequestEnd() = 0;
+  virtual absl::Status ResponseHead(int status) = 0;
+  virtual absl::Status ResponseHeader(std::string_view name, std::string_view value) = 0;
+  virtual absl::Status ResponseBody(std::string_view bytes) = 0;
+  virtual absl::Status ResponseEnd() = 0;
+  virtual absl::Status ResponseFailed(Failure failure) = 0;
+  virtual absl::Status CallResult(uint64_t call_id, int status, std::string_view body) = 0;
+
+  // Deciding. FAILED_PRECONDITION when nothing was fed that could be decided upon.
+  virtual absl::StatusOr<Action> Next(Now now) = 0;
+
+  // Views into the last action; valid until the next call that is not const.
+  virtual std::string_view url() const = 0;     // FORWARD, CALL: scheme://host:port
+  virtual std::string_view target() const = 0;  // FORWARD, CALL: path and query
+  virtual std::string_view body() const = 0;    // to send, to reply with, or to relay
+  virtual absl::Span<const HeaderEdit> headers() const = 0;
+
+  // What was decided and why, as one JSON object without credentials or prompt text.
+  virtual std::string Explain() const = 0;
+};
+
+class Engine {
+ public:
+  // FAILED_PRECONDITION names a secret that has no value.
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(
+      std::shared_ptr<const policy::Policy> policy, const Options& options);
+  virtual ~Engine() = default;
+
+  // Puts another policy in force for transactions that begin from now on. Counters, circuits and
+  // cursors of entries that keep their names are kept. On error nothing changed.
+  virtual absl::Status Reload(std::shared_ptr<const policy::Policy> policy) = 0;
+
+  virtual std::unique_ptr<Transaction> Begin() = 0;
+
+  virtual std::string MetricsText() const = 0;        // Prometheus text format 0.0.4
+  virtual std::string StatusJson(Now now) const = 0;  // backends and their breakers
+};
+
+}  // namespace weir::engine
+
+#endif  // WEIR_ENGINE_H_

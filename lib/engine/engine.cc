@@ -1,0 +1,95 @@
+#include "weir/engine.h"
+
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "engine/generation.h"
+#include "engine/transaction.h"
+
+namespace weir::engine {
+namespace {
+
+// What the tables of counters, circuits and cursors need, with room to spare.
+constexpr uint64_t kBytesPerCounter = 1024;
+constexpr uint64_t kBytesForTheRest = uint64_t{2} << 20;
+
+class EngineImpl : public Engine {
+ public:
+  EngineImpl(std::shared_ptr<state::Segment> segment, const Options& options,
+             std::shared_ptr<const Generation> generation)
+      : segment_(std::move(segment)), options_(options), generation_(std::move(generation)) {}
+
+  absl::Status Reload(std::shared_ptr<const policy::Policy> policy) override {
+    const std::shared_ptr<const Generation> before = Current();
+    auto made = Generation::Make(segment_, std::move(policy), options_, before->instruments);
+    if (!made.ok()) return made.status();
+    absl::MutexLock lock(&mutex_);
+    generation_ = *std::move(made);
+    return absl::OkStatus();
+  }
+
+  std::unique_ptr<Transaction> Begin() override {
+    return std::make_unique<TransactionImpl>(Current());
+  }
+
+  std::string MetricsText() const override {
+    return Current()->instruments->registry().PrometheusText();
+  }
+
+  std::string StatusJson(Now now) const override;
+
+ private:
+  std::shared_ptr<const Generation> Current() const {
+    absl::ReaderMutexLock lock(&mutex_);
+    return generation_;
+  }
+
+  const std::shared_ptr<state::Segment> segment_;
+  const Options options_;
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const Generation> generation_ ABSL_GUARDED_BY(mutex_);
+};
+
+std::string EngineImpl::StatusJson(Now now) const {
+  constexpr std::string_view kStates[] = {"closed", "open", "half_open"};
+  const std::shared_ptr<const Generation> generation = Current();
+  const policy::Plan& plan = generation->plan();
+  std::string out;
+  json::Writer writer(&out);
+  writer.BeginObject().Key("version").String(Version());
+  writer.Key("state_bytes_used").Uint(segment_->bytes_used());
+  writer.Key("backends").BeginArray();
+  for (uint32_t i = 0; i < plan.backends.size(); ++i) {
+    const breaker::Snapshot snapshot = generation->breaker->Get(plan.backends[i].name, i, now);
+    writer.BeginObject().Key("backend").String(plan.backends[i].name);
+    writer.Key("breaker").String(kStates[static_cast<size_t>(snapshot.state)]);
+    if (snapshot.state != breaker::State::kClosed) {
+      const int64_t left_ns = snapshot.open_until_mono_ns - now.mono_ns;
+      writer.Key("open_for_ms").Int(left_ns > 0 ? left_ns / kMillisecond : 0);
+    }
+    writer.EndObject();
+  }
+  writer.EndArray().EndObject();
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const policy::Policy> policy,
+                                                       const Options& options) {
+  state::SegmentOptions segment_options;
+  segment_options.seed = options.seed;
+  segment_options.bytes = options.state_bytes != 0
+                              ? options.state_bytes
+                              : options.max_counters * kBytesPerCounter + kBytesForTheRest;
+  auto segment = state::Segment::CreatePrivate(segment_options);
+  if (!segment.ok()) return segment.status();
+  std::shared_ptr<state::Segment> shared = *std::move(segment);
+  auto generation = Generation::Make(shared, std::move(policy), options, nullptr);
+  if (!generation.ok()) return generation.status();
+  return std::make_unique<EngineImpl>(std::move(shared), options, *std::move(generation));
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,74 @@
+// What was decided and why, as JSON. No credential and no prompt text.
+
+#include "base/json.h"
+#include "base/saturating.h"
+#include "engine/transaction.h"
+
+namespace weir::engine {
+namespace {
+
+void WriteOptional(json::Writer* writer, std::string_view key, std::optional<uint64_t> value) {
+  writer->Key(key);
+  if (value) {
+    writer->Uint(*value);
+  } else {
+    writer->Null();
+  }
+}
+
+}  // namespace
+
+std::string TransactionImpl::Explain() const {
+  constexpr std::string_view kPhases[] = {"start",    "head",   "body",  "admit", "sent",
+                                          "answered", "failed", "relay", "ended"};
+  std::string out;
+  json::Writer writer(&out);
+  writer.BeginObject();
+  writer.Key("route").String(request_.route == nullptr ? std::string_view() : request_.route->name);
+  writer.Key("consumer")
+      .String(request_.consumer == nullptr ? std::string_view()
+                                           : std::string_view(request_.consumer->id));
+  writer.Key("model").String(request_.model);
+  writer.Key("phase").String(kPhases[static_cast<size_t>(phase_)]);
+  writer.Key("status").Int(replied_status_);
+  if (chat_) {
+    writer.Key("stream").Bool(chat_->stream);
+    writer.Key("prompt_tokens").BeginObject().Key("count").Uint(prompt_.count);
+    writer.Key("provenance").String(dialects::ProvenanceName(prompt_.provenance)).EndObject();
+  }
+  writer.Key("attempts").BeginArray();
+  for (const Attempt& made : attempts_) {
+    writer.BeginObject().Key("backend").String(plan().backends[made.backend].name);
+    writer.Key("outcome").String(made.outcome);
+    writer.Key("status").Int(made.status).EndObject();
+  }
+  writer.EndArray().Key("limits").BeginArray();
+  for (const AppliedLimit& applied : limits_) {
+    const limits::Verdict& verdict = applied.verdict;
+    writer.BeginObject().Key("limit").String(plan().limits[applied.limit].name);
+    writer.Key("admitted").Bool(verdict.admitted).Key("cost").Uint(applied.charge.cost);
+    writer.Key("before").Uint(verdict.used_before).Key("reserved").Uint(verdict.reserved);
+    writer.Key("amount").Uint(verdict.amount).Key("remaining").Uint(verdict.remaining);
+    writer.Key("retry_after_ms");
+    if (verdict.retry_after_ns == limits::kNever) {
+      writer.Null();
+    } else {
+      writer.Uint(CeilDiv(static_cast<uint64_t>(verdict.retry_after_ns), kMillisecond));
+    }
+    writer.EndObject();
+  }
+  writer.EndArray();
+  if (used_) {
+    writer.Key("usage").BeginObject().Key("prompt").Uint(used_->prompt);
+    writer.Key("completion").Uint(used_->completion);
+    WriteOptional(&writer, "cached", usage_.cached);
+    WriteOptional(&writer, "reasoning", usage_.reasoning);
+    writer.Key("prompt_provenance").String(dialects::ProvenanceName(used_->prompt_provenance));
+    writer.Key("provenance").String(dialects::ProvenanceName(used_->completion_provenance));
+    writer.EndObject();
+  }
+  writer.EndObject();
+  return out;
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,42 @@
+// One policy in force, with the capabilities made ready from it.
+
+#ifndef WEIR_LIB_ENGINE_GENERATION_H_
+#define WEIR_LIB_ENGINE_GENERATION_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/instruments.h"
+#include "weir/auth.h"
+#include "weir/balance.h"
+#include "weir/breaker.h"
+#include "weir/engine.h"
+#include "weir/limits.h"
+#include "weir/policy.h"
+#include "weir/state.h"
+
+namespace weir::engine {
+
+// Immutable once made; a transaction keeps the one it began with. What changes lives in the
+// segment, which outlives them all.
+struct Generation {
+  std::shared_ptr<state::Segment> segment;
+  std::shared_ptr<const policy::Policy> policy;
+  std::unique_ptr<auth::KeyRing> keys;
+  std::unique_ptr<limits::Limiter> limiter;
+  std::unique_ptr<breaker::Breaker> breaker;  // rule set i is backend i's
+  std::vector<std::unique_ptr<balance::Pool>> pools;
+  std::shared_ptr<Instruments> instruments;
+
+  const policy::Plan& plan() const { return policy->plan(); }
+
+  static absl::StatusOr<std::shared_ptr<const Generation>> Make(
+      std::shared_ptr<state::Segment> segment, std::shared_ptr<const policy::Policy> policy,
+      const Options& options, std::shared_ptr<Instruments> previous_instruments);
+};
+
+}  // namespace weir::engine
+
+#endif  // WEIR_LIB_ENGINE_GENERATION_H_

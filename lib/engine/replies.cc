@@ -1,0 +1,73 @@
+// weir's own answers in the client's dialect, and the headers that go with every answer.
+
+#include "base/saturating.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/transaction.h"
+
+namespace weir::engine {
+namespace {
+
+// Real clients obey a retry-after of a minute; some ignore longer ones and hammer, others hang for
+// the whole of it. For those waits they are told not to retry by themselves.
+constexpr int64_t kLongWaitNs = kMinute;
+
+}  // namespace
+
+dialects::Dialect TransactionImpl::ClientDialect() const {
+  return request_.route == nullptr ? dialects::Dialect::kOpenAi : request_.route->dialect;
+}
+
+Action TransactionImpl::Reply(int status, const Words& words) {
+  body_ = dialects::ErrorBody(ClientDialect(), words.message, words.type, words.param, words.code);
+  SetHeader("content-type", "application/json");
+  if (!attempts_.empty()) SetHeader("x-weir-attempts", std::to_string(attempts_.size()));
+  Action reply;
+  reply.kind = ActionKind::kReply;
+  reply.status = status;
+  End(status);
+  return reply;
+}
+
+// A value with a line break or a NUL would be another header's beginning: it is not sent.
+void TransactionImpl::SetHeader(std::string_view name, std::string value) {
+  if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) return;
+  edits_.push_back({HeaderEdit::Operation::kSet, std::string(name), std::move(value)});
+}
+
+void TransactionImpl::RemoveHeader(std::string_view name) {
+  edits_.push_back({HeaderEdit::Operation::kRemove, std::string(name), {}});
+}
+
+// Rounded up, so that who waits that long is admitted; never 0, which some clients take for "now".
+void TransactionImpl::SetRetryHeaders(int64_t retry_after_ns) {
+  if (retry_after_ns == limits::kNever || retry_after_ns > kLongWaitNs) {
+    SetHeader("x-should-retry", "false");
+  }
+  if (retry_after_ns == limits::kNever) return;
+  const auto ns = static_cast<uint64_t>(std::max<int64_t>(retry_after_ns, 1));
+  SetHeader("retry-after", std::to_string(CeilDiv(ns, kSecond)));
+  SetHeader("retry-after-ms", std::to_string(CeilDiv(ns, kMillisecond)));
+}
+
+// OpenAI's x-ratelimit-* headers, of the limit that has least left, for tokens and for requests.
+void TransactionImpl::SetLimitHeaders() {
+  for (const bool requests : {false, true}) {
+    const AppliedLimit* tightest = nullptr;
+    for (const AppliedLimit& applied : limits_) {
+      const policy::Limit& limit = plan().limits[applied.limit];
+      if (limit.shadow || (limit.unit == policy::Unit::kRequests) != requests) continue;
+      if (tightest == nullptr || applied.verdict.remaining < tightest->verdict.remaining) {
+        tightest = &applied;
+      }
+    }
+    if (tightest == nullptr) continue;
+    const std::string_view unit = requests ? "requests" : "tokens";
+    const limits::Verdict& verdict = tightest->verdict;
+    SetHeader(Concat({"x-ratelimit-limit-", unit}), std::to_string(verdict.amount));
+    SetHeader(Concat({"x-ratelimit-remaining-", unit}), std::to_string(verdict.remaining));
+    SetHeader(Concat({"x-ratelimit-reset-", unit}), FormatResetDuration(verdict.reset_ns));
+  }
+}
+
+}  // namespace weir::engine

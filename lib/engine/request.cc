@@ -1,0 +1,97 @@
+#include "engine/request.h"
+
+#include "base/text.h"
+
+namespace weir::engine {
+
+void HeaderList::Add(std::string_view name, std::string_view value) {
+  bytes_ += name.size() + value.size();
+  if (entries_.size() >= kMaxHeaders || bytes_ > kMaxHeaderBytes) {
+    too_large_ = true;
+    return;
+  }
+  entries_.push_back({AsciiLower(name), std::string(value)});
+}
+
+void HeaderList::Clear() {
+  entries_.clear();
+  bytes_ = 0;
+  too_large_ = false;
+}
+
+std::string_view HeaderList::Get(std::string_view name) const {
+  for (const Entry& entry : entries_) {
+    if (entry.name == name) return entry.value;
+  }
+  return {};
+}
+
+bool HeaderList::Has(std::string_view name) const {
+  for (const Entry& entry : entries_) {
+    if (entry.name == name) return true;
+  }
+  return false;
+}
+
+std::string Request::QueryParameter(std::string_view name) const {
+  std::string_view rest = query;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('&'), rest.size());
+    const std::string_view pair = rest.substr(0, end);
+    const size_t equals = std::min(pair.find('='), pair.size());
+    std::string decoded;
+    if (pair.substr(0, equals) == name) {
+      const std::string_view value = equals < pair.size() ? pair.substr(equals + 1) : "";
+      return PercentDecode(value, &decoded) ? decoded : std::string();
+    }
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return {};
+}
+
+expr::Value RequestEnvironment::Lookup(uint32_t name, std::string_view member) const {
+  const auto text = [](std::string_view value) {
+    return value.empty() ? expr::Value::Null() : expr::Value::String(value);
+  };
+  switch (static_cast<policy::Name>(name)) {
+    case policy::Name::kRequestMethod:
+      return text(request_.method);
+    case policy::Name::kRequestPath:
+      return text(request_.path);
+    case policy::Name::kRequestId:
+      return text(request_.headers.Get("x-request-id"));
+    case policy::Name::kRequestHeaders: {
+      const std::string lower = AsciiLower(member);
+      return request_.headers.Has(lower) ? expr::Value::String(request_.headers.Get(lower))
+                                         : expr::Value::Null();
+    }
+    case policy::Name::kRequestQuery:
+      decoded_.push_back(std::make_unique<std::string>(request_.QueryParameter(member)));
+      return text(*decoded_.back());
+    case policy::Name::kClientIp:
+      return text(request_.client);
+    case policy::Name::kConsumer:
+      if (request_.consumer == nullptr) return expr::Value::Null();
+      return member == "id" ? text(request_.consumer->id)
+                            : text(request_.consumer->Attribute(member));
+    case policy::Name::kRoute:
+      return text(request_.route == nullptr ? std::string_view() : request_.route->name);
+    case policy::Name::kModel:
+      return text(request_.model);
+    case policy::Name::kBackend:
+      return text(request_.backend);
+    case policy::Name::kAttr:
+      for (const auto& [key, value] : request_.attributes) {
+        if (key == member) return expr::Value::String(value);
+      }
+      return expr::Value::Null();
+    case policy::Name::kParams:
+      for (const auto& [key, value] : request_.parameters) {
+        if (key == member) return expr::Value::String(value);
+      }
+      return expr::Value::Null();
+  }
+  return expr::Value::Null();
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,74 @@
+// What a transaction knows of its client's request.
+
+#ifndef WEIR_LIB_ENGINE_REQUEST_H_
+#define WEIR_LIB_ENGINE_REQUEST_H_
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weir/auth.h"
+#include "weir/engine.h"
+#include "weir/expr.h"
+#include "weir/policy.h"
+
+namespace weir::engine {
+
+// The headers of one message, in order, within Bounds.
+class HeaderList {
+ public:
+  struct Entry {
+    std::string name;  // lower case
+    std::string value;
+  };
+
+  void Add(std::string_view name, std::string_view value);
+  void Clear();
+  // The first of that (lower-case) name; empty when there is none.
+  std::string_view Get(std::string_view name) const;
+  bool Has(std::string_view name) const;
+  const std::vector<Entry>& entries() const { return entries_; }
+  bool too_large() const { return too_large_; }
+
+ private:
+  std::vector<Entry> entries_;
+  size_t bytes_ = 0;
+  bool too_large_ = false;
+};
+
+struct Request {
+  std::string method;
+  std::string path;
+  std::string query;  // without the '?'
+  std::string client;
+  HeaderList headers;
+  std::vector<std::pair<std::string, std::string>> attributes;
+  std::string body;
+  bool target_too_large = false;
+  bool body_too_large = false;
+
+  // Found out about it.
+  const policy::Route* route = nullptr;
+  policy::Parameters parameters;
+  const auth::Consumer* consumer = nullptr;
+  std::string model;
+  std::string_view backend;  // of the attempt under way
+
+  std::string QueryParameter(std::string_view name) const;
+};
+
+// What a policy's expressions see of a request.
+class RequestEnvironment : public expr::Environment {
+ public:
+  explicit RequestEnvironment(const Request& request) : request_(request) {}
+  expr::Value Lookup(uint32_t name, std::string_view member) const override;
+
+ private:
+  const Request& request_;
+  mutable std::vector<std::unique_ptr<std::string>> decoded_;  // values made on look-up
+};
+
+}  // namespace weir::engine
+
+#endif  // WEIR_LIB_ENGINE_REQUEST_H_

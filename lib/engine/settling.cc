@@ -1,0 +1,147 @@
+// What was used, who is charged for it, and what the meters say.
+
+#include <algorithm>
+
+#include "base/saturating.h"
+#include "engine/transaction.h"
+
+namespace weir::engine {
+
+// What the provider stated; where it stated nothing, what weir counted itself.
+TransactionImpl::Used TransactionImpl::CountUsed() {
+  Used used;
+  std::vector<std::string> texts = std::move(written_);
+  written_.clear();
+  if (answer_kind_ == AnswerKind::kStream) {
+    usage_ = stream_->usage();
+  } else if (answer_kind_ == AnswerKind::kJson && !answer_unread_) {
+    dialects::ChatResponse response = dialects::ReadChatResponse(answer_);
+    usage_ = response.usage;
+    texts = std::move(response.texts);
+  }
+  const bool success = answer_status_ >= 200 && answer_status_ < 300;
+  // An attempt that was sent and not answered yet has cost its prompt; one that failed nothing.
+  const bool charged = success || (answer_status_ == 0 && phase_ == Phase::kSent);
+  used.prompt = usage_.prompt.value_or(charged ? prompt_.count : 0);
+  used.prompt_provenance = usage_.prompt ? dialects::Provenance::kProvider : prompt_.provenance;
+  if (usage_.completion) {
+    used.completion = *usage_.completion;
+    used.completion_provenance = dialects::Provenance::kProvider;
+    return used;
+  }
+  used.completion = written_tokens_;
+  if (tokenizer_ != nullptr) {
+    for (const std::string& text : texts) used.completion += tokenizer_->Count(text);
+  }
+  return used;
+}
+
+// Ends the attempt under way and charges everybody. Does nothing the second time.
+void TransactionImpl::SettleAnswer(std::string_view outcome, const breaker::Outcome* told) {
+  if (used_) return;
+  if (phase_ == Phase::kRelay) ReadFedBytes();
+  used_ = CountUsed();
+  if (!attempts_.empty()) {
+    EndAttempt(outcome, told, SaturatingAdd(used_->prompt, used_->completion));
+  }
+  const bool success = answer_status_ >= 200 && answer_status_ < 300;
+  SettleLimits(*used_, success && outcome == "ok");
+  if (IsChat() && (success || used_->prompt != 0 || used_->completion != 0)) {
+    TryToMeter([&] { MeterUsage(*used_); });
+  }
+}
+
+void TransactionImpl::SettleLimits(const Used& used, bool learn) {
+  const auto actual_of = [&](const AppliedLimit& applied) {
+    limits::Actual actual;
+    actual.headroom_used = used.completion;
+    actual.learn = learn;
+    switch (plan().limits[applied.limit].unit) {
+      case policy::Unit::kTokens:
+        actual.cost = SaturatingAdd(used.prompt, used.completion);
+        break;
+      case policy::Unit::kPromptTokens:
+        actual.cost = used.prompt;
+        break;
+      case policy::Unit::kCompletionTokens:
+        actual.cost = used.completion;
+        break;
+      case policy::Unit::kRequests:
+        actual.cost = 1;
+        break;
+    }
+    return actual;
+  };
+  absl::InlinedVector<limits::Actual, 4> enforced;
+  for (AppliedLimit& applied : limits_) {
+    if (!plan().limits[applied.limit].shadow) {
+      enforced.push_back(actual_of(applied));
+    } else if (applied.shadow.active()) {
+      const limits::Actual alone[] = {actual_of(applied)};
+      generation_->limiter->Settle(&applied.shadow, alone, now_);
+    }
+  }
+  if (held_.active()) generation_->limiter->Settle(&held_, enforced, now_);
+}
+
+void TransactionImpl::ReleaseLimits() {
+  generation_->limiter->Release(&held_, now_);
+  for (AppliedLimit& applied : limits_) generation_->limiter->Release(&applied.shadow, now_);
+}
+
+std::vector<std::string> TransactionImpl::DimensionValues() const {
+  const std::vector<std::string>& names = generation_->instruments->custom_labels();
+  std::vector<std::string> values(names.size());
+  if (request_.route == nullptr || request_.route->meter < 0) return values;
+  const RequestEnvironment environment(request_);
+  const policy::Meter& meter = plan().meters[static_cast<size_t>(request_.route->meter)];
+  for (const policy::Dimension& dimension : meter.dimensions) {
+    const auto at = std::find(names.begin(), names.end(), dimension.label);
+    if (at == names.end()) continue;
+    std::string scratch;
+    const auto value = dimension.value->EvalString(environment, &scratch);
+    values[static_cast<size_t>(at - names.begin())] =
+        std::string(value.value_or(std::string_view()));
+  }
+  return values;
+}
+
+Instruments::Labels TransactionImpl::LabelsWith(const std::vector<std::string>& custom) const {
+  Instruments::Labels labels;
+  labels.route = request_.route == nullptr ? std::string_view() : request_.route->name;
+  labels.consumer =
+      request_.consumer == nullptr ? std::string_view() : std::string_view(request_.consumer->id);
+  labels.model = request_.model;
+  labels.backend = request_.backend;
+  labels.custom.assign(custom.begin(), custom.end());
+  return labels;
+}
+
+void TransactionImpl::MeterUsage(const Used& used) {
+  Instruments& instruments = *generation_->instruments;
+  const std::vector<std::string> custom = DimensionValues();
+  const Instruments::Labels labels = LabelsWith(custom);
+  instruments.TokenUsage(labels, "input", used.prompt);
+  instruments.TokenUsage(labels, "output", used.completion);
+  instruments.Counted("input", dialects::ProvenanceName(used.prompt_provenance), used.prompt);
+  instruments.Counted("output", dialects::ProvenanceName(used.completion_provenance),
+                      used.completion);
+  if (!usage_.prompt || !usage_.completion) instruments.UnknownUsage(labels);
+  if (usage_.anomaly) instruments.UsageAnomaly(labels.backend);
+}
+
+// The transaction is over; `status` is what the client was answered with.
+void TransactionImpl::End(int status) {
+  if (phase_ == Phase::kEnded) return;
+  phase_ = Phase::kEnded;
+  replied_status_ = status;
+  if (!started_mono_ns_) return;  // never decided upon: nothing happened
+  TryToMeter([&] {
+    const std::vector<std::string> custom = DimensionValues();
+    const Instruments::Labels labels = LabelsWith(custom);
+    generation_->instruments->Request(labels, status);
+    generation_->instruments->OperationDuration(labels, now_.mono_ns - *started_mono_ns_);
+  });
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,207 @@
+// The transaction's state machine. Its parts, in the order in which a request meets them:
+//   transaction.cc  feeding, and Next, which asks the part that the phase belongs to
+//   admission.cc    route, identity, count, limits
+//   forwarding.cc   which backend, and what is sent to it
+//   answering.cc    the backend's answer, and what of it is relayed
+//   settling.cc     what was used, charged and metered; the end
+//   replies.cc      weir's own answers and the headers that go with every answer
+//   explain.cc      what was decided, as JSON
+
+#ifndef WEIR_LIB_ENGINE_TRANSACTION_H_
+#define WEIR_LIB_ENGINE_TRANSACTION_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/generation.h"
+#include "engine/prompt.h"
+#include "engine/request.h"
+#include "weir/engine.h"
+
+namespace weir::engine {
+
+class TransactionImpl : public Transaction {
+ public:
+  explicit TransactionImpl(std::shared_ptr<const Generation> generation);
+  ~TransactionImpl() override;
+  TransactionImpl(const TransactionImpl&) = delete;
+  TransactionImpl& operator=(const TransactionImpl&) = delete;
+
+  absl::Status RequestHead(std::string_view method, std::string_view target,
+                           std::string_view client) override;
+  absl::Status RequestHeader(std::string_view name, std::string_view value) override;
+  absl::Status Attribute(std::string_view name, std::string_view value) override;
+  absl::Status RequestBody(std::string_view bytes) override;
+  absl::Status RequestEnd() override;
+  absl::Status ResponseHead(int status) override;
+  absl::Status ResponseHeader(std::string_view name, std::string_view value) override;
+  absl::Status ResponseBody(std::string_view bytes) override;
+  absl::Status ResponseEnd() override;
+  absl::Status ResponseFailed(Failure failure) override;
+  absl::Status CallResult(uint64_t call_id, int status, std::string_view body) override;
+  absl::StatusOr<Action> Next(Now now) override;
+
+  std::string_view url() const override { return url_; }
+  std::string_view target() const override { return target_; }
+  std::string_view body() const override { return body_; }
+  absl::Span<const HeaderEdit> headers() const override { return edits_; }
+  std::string Explain() const override;
+
+ private:
+  enum class Phase : uint8_t {
+    kStart,     // nothing fed
+    kHead,      // request head fed, undecided
+    kBody,      // head accepted
+    kAdmit,     // request complete, not admitted yet (perhaps waiting)
+    kSent,      // an attempt is under way
+    kAnswered,  // its answer's head is being fed
+    kFailed,    // it failed before it answered
+    kRelay,     // the answer is being relayed
+    kEnded,
+  };
+
+  // One attempt at one backend. Ends exactly once, in EndAttempt.
+  struct Attempt {
+    uint32_t backend = 0;  // index into the plan's
+    breaker::Permit permit;
+    limits::Reservation capacity;
+    int64_t sent_mono_ns = 0;
+    bool open = true;
+    int status = 0;
+    std::string_view outcome = "open";
+  };
+
+  // One limit of the route, as it applies to this request.
+  struct AppliedLimit {
+    uint32_t limit = 0;  // index into the plan's
+    std::string key;
+    limits::Charge charge;
+    limits::Verdict verdict;
+    limits::Reservation shadow;  // a shadow limit holds alone
+  };
+
+  enum class AnswerKind : uint8_t { kOpaque, kJson, kStream };
+  // What ended a relayed answer, if it was not its own end.
+  enum class Break : uint8_t { kNone, kFailed, kTruncated };
+
+  void Close();
+
+  // admission.cc
+  std::optional<Action> CheckHead();
+  std::optional<Action> Authenticate();
+  Action Admit();
+  std::optional<Action> ReadRequest();
+  std::optional<Action> ReadChat();
+  std::optional<Action> ApplyLimits();
+  std::optional<Action> TakeLimits();
+  limits::Charge ChargeOf(const policy::Limit& limit) const;
+  void MeterDecisions(const limits::Decision& decision);
+  Action Refuse(const limits::Decision& decision);
+
+  // forwarding.cc
+  std::optional<Action> Forward();
+  bool Acquire(uint32_t member);
+  balance::Availability Find(uint32_t member);
+  void NoteRetryAt(int64_t mono_ns);
+  Action Send(Attempt* attempt);
+  void EditForBackend(const policy::Backend& backend);
+  std::string BackendBody(const policy::Backend& backend);
+  Action AllDown();
+  void EndAttempt(std::string_view outcome, const breaker::Outcome* told, uint64_t cost);
+
+  // answering.cc
+  Action DecideAnswer();
+  Action DecideFailure();
+  std::optional<Action> RetryElsewhere(bool worth_it);
+  Action RelayHead();
+  Action RelayBody();
+  Action FinishBroken();
+  void ReadFedBytes();
+  void CollectDeltas();
+
+  // settling.cc
+  struct Used {
+    uint64_t prompt = 0, completion = 0;
+    dialects::Provenance prompt_provenance = dialects::Provenance::kExact;
+    dialects::Provenance completion_provenance = dialects::Provenance::kEstimated;
+  };
+  Used CountUsed();
+  void SettleAnswer(std::string_view outcome, const breaker::Outcome* told);
+  void SettleLimits(const Used& used, bool learn);
+  void ReleaseLimits();
+  void MeterUsage(const Used& used);
+  void End(int status);
+  std::vector<std::string> DimensionValues() const;
+  Instruments::Labels LabelsWith(const std::vector<std::string>& custom) const;
+
+  // replies.cc
+  struct Words {
+    std::string message;
+    std::string_view type;
+    std::string_view param;
+    std::string_view code;
+  };
+  Action Reply(int status, const Words& words);
+  void SetHeader(std::string_view name, std::string value);
+  void RemoveHeader(std::string_view name);
+  void SetRetryHeaders(int64_t retry_after_ns);
+  void SetLimitHeaders();
+  dialects::Dialect ClientDialect() const;
+
+  const policy::Plan& plan() const { return generation_->plan(); }
+  const policy::Pool& pool() const { return plan().pools[request_.route->pool]; }
+  Attempt& attempt() { return attempts_.back(); }
+  bool IsChat() const { return request_.route->operation == policy::Operation::kChat; }
+
+  std::shared_ptr<const Generation> generation_;
+  Phase phase_ = Phase::kStart;
+  Now now_;
+  std::optional<int64_t> started_mono_ns_;
+
+  Request request_;
+  bool request_ended_ = false;
+  std::optional<dialects::ChatRequest> chat_;
+  const tokens::Tokenizer* tokenizer_ = nullptr;
+  PromptCount prompt_;
+
+  std::vector<AppliedLimit> limits_;
+  limits::Reservation held_;     // of the limits that are enforced, in their order in limits_
+  bool limits_applied_ = false;  // their counters are known
+  bool limits_taken_ = false;    // and hold what this request may use
+  std::optional<int64_t> waiting_since_mono_ns_;
+
+  std::vector<Attempt> attempts_;
+  std::vector<balance::Availability> availability_;  // per member of the pool
+  uint64_t refused_members_ = 0;                     // bit per member: refused this request
+  int64_t retry_at_mono_ns_ = 0;                     // soonest that a backend is worth asking
+
+  // The answer under way.
+  int answer_status_ = 0;
+  HeaderList answer_headers_;
+  AnswerKind answer_kind_ = AnswerKind::kOpaque;
+  Break break_ = Break::kNone;
+  Failure failure_ = Failure::kReset;
+  bool answer_ended_ = false;
+  bool injected_usage_ = false;
+  std::string fed_;             // bytes of the answer since the last Next
+  std::string answer_;          // a JSON answer so far
+  bool answer_unread_ = false;  // encoded, or too large to keep
+  bool first_bytes_seen_ = false;
+  std::unique_ptr<dialects::ChatStreamReader> stream_;
+  std::vector<std::string> written_;  // what the model wrote and is not counted yet, per choice
+  uint64_t written_tokens_ = 0;       // what is counted
+  std::optional<Used> used_;
+  dialects::Usage usage_;
+  int replied_status_ = 0;
+
+  // Views of the last action.
+  std::string url_, target_, body_;
+  std::vector<HeaderEdit> edits_;
+};
+
+}  // namespace weir::engine
+
+#endif  // WEIR_LIB_ENGINE_TRANSACTION_H_
