@@ -1,32 +1,33 @@
 /* weir.h: the C interface of weir, a policy engine for LLM gateways.
  *
- * A gateway asks weir, for every LLM call: who is this, may it pass, which backend gets it, and what
- * did it cost? weir opens no socket, reads no clock, starts no thread: the host feeds what it saw
- * and performs what weir answers.
+ * A gateway asks weir, for every LLM call: who is this, may it pass, which backend gets it, and
+ * what did it cost? weir opens no socket, reads no clock, starts no thread: the host feeds what it
+ * saw and performs what weir answers.
  *
  *   weir_txn_new
  *   weir_txn_request_head, _request_header …   then weir_txn_next: CONTINUE or REPLY
  *   weir_txn_request_body …, _request_end      then weir_txn_next: FORWARD, REPLY, WAIT or CALL
- *   weir_txn_response_head, _response_header … then weir_txn_next: CONTINUE, FORWARD, REPLY or WAIT
+ *   weir_txn_response_head, _response_header … then weir_txn_next: CONTINUE, FORWARD or REPLY
  *   weir_txn_response_body …, _response_end    then weir_txn_next: CONTINUE, FINISH or DONE
  *   weir_txn_free                              at any time: settles whatever is still open
  *
  * Conventions, for every function here:
- * - A weir_status says that the call itself went wrong. What policy wants, a refusal included, is an
- *   action and never a status. Numbers are the canonical ones of Abseil and gRPC.
+ * - A weir_status says that the call itself went wrong. What policy wants, a refusal included, is
+ *   an action and never a status. Numbers are the canonical ones of Abseil and gRPC.
  * - Outputs come last and are written only when the status is WEIR_OK.
  * - `error` may be null. When it is not, set error->size = sizeof(weir_error) first.
  * - Text is pointer + length, any bytes, never NUL-terminated; a null pointer with length 0 is the
  *   empty text. weir keeps no pointer of the caller's after a call returns.
  * - Views that weir gives stay readable until the next non-const call on the same handle.
- * - Text too large for the caller's buffer: OUT_OF_RANGE, `needed` says how much, nothing is written.
+ * - Text too large for the caller's buffer: OUT_OF_RANGE, `needed` says how much, and nothing is
+ *   written.
  * - _new and _parse give a handle, _free takes it; _free of null does nothing.
  * - A null handle or null output is INVALID_ARGUMENT. Nothing throws, aborts, prints or signals.
  * - A const handle may be used by many threads at once; a non-const one by one thread at a time,
  *   except that weir_engine is safe from any thread at any time.
- * - Structs begin with `size` (set it to sizeof); they only ever grow at the end. A shorter struct of
- *   an older caller means defaults for the rest; a longer one whose unknown tail is not zero is
- *   UNIMPLEMENTED.
+ * - Structs begin with `size` (set it to sizeof); they only ever grow at the end. A shorter struct
+ *   of an older caller means defaults for the rest; a longer one whose unknown tail is not zero
+ *   is UNIMPLEMENTED.
  */
 
 #ifndef WEIR_H_
@@ -64,7 +65,7 @@ enum {
   WEIR_OK = 0,
   WEIR_INVALID_ARGUMENT = 3,
   WEIR_NOT_FOUND = 5,
-  WEIR_RESOURCE_EXHAUSTED = 8, /* out of memory, or a named bound was reached */
+  WEIR_RESOURCE_EXHAUSTED = 8,  /* out of memory, or a named bound was reached */
   WEIR_FAILED_PRECONDITION = 9, /* the call does not belong here in the order of calls */
   WEIR_OUT_OF_RANGE = 11,       /* the caller's buffer is too small */
   WEIR_UNIMPLEMENTED = 12,
@@ -84,7 +85,8 @@ typedef struct weir_error {
 } weir_error;
 
 /* The host's two clocks at one instant, in nanoseconds. mono_ns: CLOCK_MONOTONIC or like it, for
- * windows and deadlines; unix_ns: since 1970-01-01 UTC. A step backward counts as no time passed. */
+ * windows and deadlines; unix_ns: since 1970-01-01 UTC. A step backward counts as no time passed.
+ */
 typedef struct weir_now {
   int64_t mono_ns;
   int64_t unix_ns;
@@ -106,7 +108,7 @@ WEIR_API weir_status weir_policy_parse(const char* text, size_t text_size, weir_
                                        weir_error* error);
 
 /* Writes every fault of a document into `buffer`, one per line
- * ("3:14: limits.per-team.window: …\n"); *needed is the full length, 0 when the document is sound.
+ * ("3:14: limits.per-team.per: …\n"); *needed is the full length, 0 when the document is sound.
  * Threads: any. */
 WEIR_API weir_status weir_policy_check(const char* text, size_t text_size, char* buffer,
                                        size_t capacity, size_t* needed, weir_error* error);
@@ -174,11 +176,11 @@ enum {
   WEIR_ACTION_FORWARD = 2,  /* send the request to this backend (url, target, header edits, body);
                                give up at deadline_mono_ns with WEIR_FAILURE_TIMEOUT */
   WEIR_ACTION_REPLY = 3,    /* answer the client: status, headers, body. Nothing was relayed yet */
-  WEIR_ACTION_CALL = 4,     /* perform this side request (url, target, headers, body) and answer with
-                               weir_txn_call_result under call_id */
-  WEIR_ACTION_WAIT = 5,     /* call weir_txn_next again at deadline_mono_ns */
-  WEIR_ACTION_FINISH = 6,   /* stop the upstream, send the body view to the client, end the answer */
-  WEIR_ACTION_DONE = 7      /* the answer is complete; relay what WEIR_RELAY_* says, then free */
+  WEIR_ACTION_CALL = 4,   /* perform this side request (url, target, headers, body) and answer with
+                             weir_txn_call_result under call_id */
+  WEIR_ACTION_WAIT = 5,   /* call weir_txn_next again at deadline_mono_ns */
+  WEIR_ACTION_FINISH = 6, /* stop the upstream, send the body view to the client, end the answer */
+  WEIR_ACTION_DONE = 7    /* the answer is complete; relay what WEIR_RELAY_* says, then free */
 };
 
 /* weir_action.relay */
@@ -270,11 +272,10 @@ WEIR_API weir_status weir_txn_next(weir_txn* txn, const weir_now* now, weir_acti
 WEIR_API weir_status weir_txn_url(const weir_txn* txn, const char** url, size_t* url_size);
 
 /* FORWARD, CALL: path and query to ask for. Empty otherwise. */
-WEIR_API weir_status weir_txn_target(const weir_txn* txn, const char** target,
-                                     size_t* target_size);
+WEIR_API weir_status weir_txn_target(const weir_txn* txn, const char** target, size_t* target_size);
 
-/* FORWARD, CALL: the body to send; REPLY, FINISH: the body for the client; with WEIR_RELAY_VIEW: the
- * bytes to relay. */
+/* FORWARD, CALL: the body to send; REPLY, FINISH: the body for the client; with WEIR_RELAY_VIEW:
+ * the bytes to relay. */
 WEIR_API weir_status weir_txn_body(const weir_txn* txn, const char** body, size_t* body_size);
 
 enum {
@@ -288,9 +289,9 @@ WEIR_API weir_status weir_txn_header(const weir_txn* txn, uint32_t index, int32_
                                      const char** name, size_t* name_size, const char** value,
                                      size_t* value_size);
 
-/* What was decided and why, as one JSON object: route, consumer, model, attempts, limits, usage with
- * its provenance, status. No credential and no prompt text is in it. May be asked at any time; after
- * REPLY, FINISH or DONE it is complete. */
+/* What was decided and why, as one JSON object: route, consumer, model, attempts, limits, usage
+ * with its provenance, status. No credential and no prompt text is in it. May be asked at any time;
+ * after REPLY, FINISH or DONE it is complete. */
 WEIR_API weir_status weir_txn_explain(const weir_txn* txn, char* buffer, size_t capacity,
                                       size_t* needed, weir_error* error);
 
@@ -300,8 +301,8 @@ WEIR_API void weir_txn_free(weir_txn* txn);
 
 /* ---- Token counting, alone ---- */
 
-/* The built-in tokenizer called `name` ("o200k_base", "cl100k_base"), or the one that a model called
- * so uses ("gpt-4o"); NOT_FOUND when unknown. Static: never freed. Threads: any. */
+/* The built-in tokenizer called `name` ("o200k_base", "cl100k_base"), or the one that a model
+ * called so uses ("gpt-4o"); NOT_FOUND when unknown. Static: never freed. Threads: any. */
 WEIR_API weir_status weir_tokenizer_find(const char* name, size_t name_size,
                                          const weir_tokenizer** tokenizer, weir_error* error);
 

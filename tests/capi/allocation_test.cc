@@ -1,0 +1,324 @@
+// The n-th allocation fails, for every n: the call that needed it answers RESOURCE_EXHAUSTED,
+// nothing is lost, and the same call succeeds once there is memory again.
+
+#include <weir.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <new>
+#include <string>
+
+#include "tests/support/catch.h"
+
+namespace {
+
+// Allocations of this thread until the failing one; negative: none fails.
+thread_local int64_t countdown = -1;
+thread_local bool keep_failing = false;
+thread_local int64_t live = 0;
+thread_local bool failed = false;
+
+void* Allocate(std::size_t size, std::size_t alignment) {
+  if (countdown == 0) {
+    failed = true;
+    if (!keep_failing) countdown = -1;
+    return nullptr;
+  }
+  if (countdown > 0) --countdown;
+  if (size == 0) size = 1;
+  void* memory =
+      alignment <= alignof(std::max_align_t)
+          ? std::malloc(size)
+          : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  if (memory != nullptr) ++live;
+  return memory;
+}
+
+void* AllocateOrThrow(std::size_t size, std::size_t alignment) {
+  void* memory = Allocate(size, alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+void Free(void* memory) {
+  if (memory != nullptr) --live;
+  std::free(memory);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return AllocateOrThrow(size, 1); }
+void* operator new[](std::size_t size) { return AllocateOrThrow(size, 1); }
+void* operator new(std::size_t size, std::align_val_t a) {
+  return AllocateOrThrow(size, static_cast<std::size_t>(a));
+}
+void* operator new[](std::size_t size, std::align_val_t a) {
+  return AllocateOrThrow(size, static_cast<std::size_t>(a));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return Allocate(size, 1); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return Allocate(size, 1); }
+void operator delete(void* p) noexcept { Free(p); }
+void operator delete[](void* p) noexcept { Free(p); }
+void operator delete(void* p, std::size_t) noexcept { Free(p); }
+void operator delete[](void* p, std::size_t) noexcept { Free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { Free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { Free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { Free(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { Free(p); }
+
+namespace {
+
+constexpr char kPepper[] = "pepper";
+constexpr char kKey[] = "red-key-1";
+constexpr char kBody[] =
+    R"({"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"Say hello."}]})";
+constexpr char kEvent[] =
+    "data: "
+    "{\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello\"}}]}\n\n";
+constexpr char kLast[] =
+    "data: {\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{},"
+    "\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+
+std::string PolicyText() {
+  char hash[128];
+  size_t size = 0;
+  REQUIRE(weir_key_hash(kPepper, sizeof(kPepper) - 1, kKey, sizeof(kKey) - 1, hash, sizeof(hash),
+                        &size, nullptr) == WEIR_OK);
+  return R"({"weir": 1, "pepper": "pepper",
+    "consumers": {"red": {"keys": [")" +
+         std::string(hash, size) + R"("], "attributes": {"team": "red"}}},
+    "backends": {"west": {"url": "https://west.example.com", "dialect": "openai",
+      "circuit_breaker": [
+        {"on": {"status": ["5xx"], "count": 3, "interval": "10s"}, "trip": "1s"}]}},
+    "pools": {"chat": {"strategy": "weighted", "members": [{"backend": "west"}],
+      "retry": {"attempts": 2, "on": ["5xx"]}}},
+    "limits": {"per-team": {"key": "consumer.team", "amount": 1000000, "per": "1m"}},
+    "meters": {"default": {"dimensions": {"team": "consumer.team"}}},
+    "routes": [{"name": "chat", "match": {"path": "/v1/chat/completions"}, "pool": "chat",
+      "limits": ["per-team"], "meter": "default"}]})";
+}
+
+// Counts the checks of hot loops as one, so that the test's own reporting does not allocate.
+void Must(bool condition, const char* what) {
+  if (!condition) {
+    countdown = -1;
+    FAIL(what);
+  }
+}
+
+// Runs `call` with its first, second, … allocation failing, until one run needs no more than it
+// got. After each failure the same call is made again with memory: it must succeed, unless the
+// failing call had done its work already (FAILED_PRECONDITION: "you have done this").
+void FailEach(const char* name, const std::function<weir_status()>& call,
+              const std::function<void()>& undo) {
+  for (int64_t n = 0; n < 100000; ++n) {
+    countdown = n;
+    failed = false;
+    const weir_status status = call();
+    countdown = -1;
+    if (!failed) {
+      INFO(name << " succeeds after " << n << " allocations");
+      CHECK(status == WEIR_OK);
+      undo();
+      return;
+    }
+    INFO(name << ": allocation " << n << " failed, status " << status);
+    // A call may do without what it could not get; it must not claim another fault.
+    Must(status == WEIR_RESOURCE_EXHAUSTED || status == WEIR_OK, "another status");
+    if (status == WEIR_OK) {
+      undo();
+      continue;
+    }
+    const weir_status again = call();
+    INFO("the same call with memory: status " << again);
+    Must(again == WEIR_OK, "no success with memory again");
+    undo();
+  }
+  FAIL("never satisfied");
+}
+
+weir_engine* MakeEngine(const std::string& text) {
+  weir_policy* policy = nullptr;
+  weir_engine* engine = nullptr;
+  REQUIRE(weir_policy_parse(text.data(), text.size(), &policy, nullptr) == WEIR_OK);
+  REQUIRE(weir_engine_new(policy, nullptr, &engine, nullptr) == WEIR_OK);
+  weir_policy_free(policy);
+  return engine;
+}
+
+struct Step {
+  const char* name;
+  std::function<weir_status(weir_txn*)> call;
+};
+
+weir_status Next(weir_txn* txn) {
+  const weir_now now = {1000000000, 1700000000000000000};
+  weir_action action = {};
+  action.size = sizeof(action);
+  return weir_txn_next(txn, &now, &action, nullptr);
+}
+
+// A whole streamed exchange, call by call.
+const Step kSteps[] = {
+    {"request_head",
+     [](weir_txn* txn) {
+       return weir_txn_request_head(txn, "POST", 4, "/v1/chat/completions", 20, "192.0.2.1", 9,
+                                    nullptr);
+     }},
+    {"request_header",
+     [](weir_txn* txn) {
+       return weir_txn_request_header(txn, "authorization", 13, "Bearer red-key-1", 16, nullptr);
+     }},
+    {"next after the head", Next},
+    {"request_body",
+     [](weir_txn* txn) { return weir_txn_request_body(txn, kBody, sizeof(kBody) - 1, nullptr); }},
+    {"request_end", [](weir_txn* txn) { return weir_txn_request_end(txn, nullptr); }},
+    {"next after the request", Next},
+    {"response_head", [](weir_txn* txn) { return weir_txn_response_head(txn, 200, nullptr); }},
+    {"response_header",
+     [](weir_txn* txn) {
+       return weir_txn_response_header(txn, "content-type", 12, "text/event-stream", 17, nullptr);
+     }},
+    {"next after the answer's head", Next},
+    {"response_body",
+     [](weir_txn* txn) {
+       return weir_txn_response_body(txn, kEvent, sizeof(kEvent) - 1, nullptr);
+     }},
+    {"next after an event", Next},
+    {"the last response_body",
+     [](weir_txn* txn) { return weir_txn_response_body(txn, kLast, sizeof(kLast) - 1, nullptr); }},
+    {"next after the last event", Next},
+    {"response_end", [](weir_txn* txn) { return weir_txn_response_end(txn, nullptr); }},
+    {"next after the answer", Next},
+};
+
+// Runs steps until one is not WEIR_OK; that status, or WEIR_OK.
+weir_status Run(weir_txn* txn, size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    const weir_status status = kSteps[i].call(txn);
+    if (status != WEIR_OK) return status;
+  }
+  return WEIR_OK;
+}
+
+}  // namespace
+
+TEST_CASE("every allocation of the calls at load may fail") {
+  const std::string text = PolicyText();
+  weir_policy* policy = nullptr;
+  weir_engine* engine = nullptr;
+  FailEach(
+      "policy_parse", [&] { return weir_policy_parse(text.data(), text.size(), &policy, nullptr); },
+      [&] {
+        weir_policy_free(policy);
+        policy = nullptr;
+      });
+  REQUIRE(weir_policy_parse(text.data(), text.size(), &policy, nullptr) == WEIR_OK);
+  FailEach(
+      "engine_new", [&] { return weir_engine_new(policy, nullptr, &engine, nullptr); },
+      [&] {
+        weir_engine_free(engine);
+        engine = nullptr;
+      });
+  weir_policy_free(policy);
+
+  engine = MakeEngine(text);
+  weir_policy* other = nullptr;
+  REQUIRE(weir_policy_parse(text.data(), text.size(), &other, nullptr) == WEIR_OK);
+  FailEach(
+      "engine_reload", [&] { return weir_engine_reload(engine, other, nullptr); }, [] {});
+  char buffer[65536];
+  size_t needed = 0;
+  FailEach(
+      "engine_metrics",
+      [&] { return weir_engine_metrics(engine, buffer, sizeof(buffer), &needed, nullptr); }, [] {});
+  weir_txn* txn = nullptr;
+  FailEach(
+      "txn_new", [&] { return weir_txn_new(engine, &txn, nullptr); },
+      [&] {
+        weir_txn_free(txn);
+        txn = nullptr;
+      });
+  const weir_tokenizer* tokenizer = nullptr;
+  uint64_t count = 0;
+  REQUIRE(weir_tokenizer_find("o200k_base", 10, &tokenizer, nullptr) == WEIR_OK);
+  FailEach(
+      "tokenizer_count",
+      [&] { return weir_tokenizer_count(tokenizer, kBody, sizeof(kBody) - 1, &count, nullptr); },
+      [] {});
+  weir_policy_free(other);
+  weir_engine_free(engine);
+}
+
+// For every step of an exchange and every n: the n-th allocation of that step fails. The step says
+// so, and the transaction can still be freed; or be carried on when the step can be repeated.
+TEST_CASE("every allocation of an exchange may fail") {
+  weir_engine* engine = MakeEngine(PolicyText());
+  const size_t steps = std::size(kSteps);
+  for (const bool forever : {false, true}) {
+    for (size_t step = 0; step < steps; ++step) {
+      for (int64_t n = 0;; ++n) {
+        weir_txn* txn = nullptr;
+        REQUIRE(weir_txn_new(engine, &txn, nullptr) == WEIR_OK);
+        INFO(kSteps[step].name << ", allocation " << n << (forever ? " and all after it" : ""));
+        Must(Run(txn, 0, step) == WEIR_OK, "the way to the step failed");
+        countdown = n;
+        keep_failing = forever;
+        failed = false;
+        const weir_status status = kSteps[step].call(txn);
+        const bool was_hit = failed;
+        countdown = -1;
+        keep_failing = false;
+        INFO("status " << status);
+        Must(was_hit ? status == WEIR_OK || status == WEIR_RESOURCE_EXHAUSTED : status == WEIR_OK,
+             "another status");
+        // Not carried on: the memory is there again, and freeing settles.
+        weir_txn_free(txn);
+        if (!was_hit) break;
+        Must(n < 10000, "never satisfied");
+      }
+    }
+  }
+  // After all that, the engine works as ever.
+  weir_txn* txn = nullptr;
+  REQUIRE(weir_txn_new(engine, &txn, nullptr) == WEIR_OK);
+  CHECK(Run(txn, 0, steps) == WEIR_OK);
+  weir_txn_free(txn);
+  weir_engine_free(engine);
+}
+
+// Freeing asks for nothing, or lives without it.
+TEST_CASE("a transaction is freed without memory") {
+  weir_engine* engine = MakeEngine(PolicyText());
+  for (size_t steps = 0; steps <= std::size(kSteps); ++steps) {
+    weir_txn* txn = nullptr;
+    REQUIRE(weir_txn_new(engine, &txn, nullptr) == WEIR_OK);
+    Must(Run(txn, 0, steps) == WEIR_OK, "the way to the step failed");
+    countdown = 0;
+    keep_failing = true;
+    weir_txn_free(txn);
+    countdown = -1;
+    keep_failing = false;
+  }
+  weir_engine_free(engine);
+}
+
+TEST_CASE("nothing is left behind") {
+  const std::string text = PolicyText();
+  const auto cycle = [&] {
+    weir_engine* engine = MakeEngine(text);
+    for (int i = 0; i < 3; ++i) {
+      weir_txn* txn = nullptr;
+      Must(weir_txn_new(engine, &txn, nullptr) == WEIR_OK, "txn_new");
+      Must(Run(txn, 0, std::size(kSteps)) == WEIR_OK, "an exchange");
+      weir_txn_free(txn);
+    }
+    weir_engine_free(engine);
+  };
+  cycle();  // whatever is made once for the process
+  const int64_t before = live;
+  cycle();
+  cycle();
+  CHECK(live == before);
+}
