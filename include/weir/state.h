@@ -7,7 +7,11 @@
 //   auto segment = weir::state::Segment::CreatePrivate({.bytes = 8 << 20});
 //   auto limiter = weir::limits::Limiter::Create(segment->get(), rules, {});
 //
-// Threads: any thread, any time. Limits: `bytes` is the hard ceiling of everything kept inside.
+// Threads: any thread, any time. A child made by fork has its own copy of a private segment, as the
+// parent left it; fork while no other thread works on it. Cost: Region takes one lock and compares
+// names, so it is for set-up, not for each request. Limits: `bytes` is the hard ceiling of
+// everything kept inside, about 80 KiB of it for the directory; 1,024 regions. Memory is used as it is
+// touched. Regions live as long as the segment: none is ever given back.
 
 #ifndef WEIR_STATE_H_
 #define WEIR_STATE_H_
@@ -22,7 +26,7 @@
 namespace weir::state {
 
 struct SegmentOptions {
-  size_t bytes = size_t{16} << 20;  // at least 64 KiB; more is refused when memory is not there
+  size_t bytes = size_t{16} << 20;  // at least 512 KiB; more is refused when memory is not there
   uint64_t seed = 0;                // keys the hash of attacker-chosen names; from the host
 };
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "absl/synchronization/mutex.h"
 #include "base/json.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "engine/generation.h"
 #include "engine/transaction.h"
@@ -25,7 +25,7 @@ class EngineImpl : public Engine {
     const std::shared_ptr<const Generation> before = Current();
     auto made = Generation::Make(segment_, std::move(policy), options_, before->instruments);
     if (!made.ok()) return made.status();
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     generation_ = *std::move(made);
     return absl::OkStatus();
   }
@@ -42,13 +42,13 @@ class EngineImpl : public Engine {
 
  private:
   std::shared_ptr<const Generation> Current() const {
-    absl::ReaderMutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return generation_;
   }
 
   const std::shared_ptr<state::Segment> segment_;
   const Options options_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::shared_ptr<const Generation> generation_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +21,7 @@ template <typename Meter>
 void TryToMeter(Meter&& meter) noexcept {
   try {
     meter();
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
   }
 }
 

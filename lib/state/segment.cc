@@ -12,11 +12,11 @@
 namespace weir::state {
 namespace {
 
-constexpr size_t kMinBytes = size_t{64} << 10;
+constexpr size_t kMinBytes = size_t{512} << 10;
 constexpr size_t kWorthHugePages = size_t{64} << 20;
 constexpr size_t kMaxNameBytes = 48;
 constexpr size_t kAlignment = 64;
-constexpr uint32_t kMaxRegions = 64;
+constexpr uint32_t kMaxRegions = 1024;
 constexpr uint64_t kMagic = 0x746E656D67657377;  // "wsegment", read as little-endian bytes
 constexpr uint32_t kLayoutVersion = 1;
 
@@ -78,7 +78,8 @@ class MappedSegment final : public Segment {
 
   absl::StatusOr<void*> Region(std::string_view name, size_t bytes) override {
     if (name.empty() || name.size() > kMaxNameBytes) {
-      return absl::InvalidArgumentError(Concat({"region \"", name, "\": a name has 1 to 48 bytes"}));
+      return absl::InvalidArgumentError(
+          Concat({"region \"", name, "\": a name has 1 to 48 bytes"}));
     }
     if (bytes == 0) {
       return absl::InvalidArgumentError(Concat({"region \"", name, "\": 0 bytes wanted"}));

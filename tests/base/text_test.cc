@@ -72,6 +72,7 @@ TEST_CASE("the nearest known word, or none when nothing is near") {
   const std::vector<std::string_view> known = {"backends", "pools", "limits", "routes"};
   CHECK(NearestWord("limts", known) == "limits");
   CHECK(NearestWord("Backend", known) == "backends");
+  CHECK(NearestWord("polos", known) == "pools");
   CHECK(NearestWord("zebra", known).empty());
   CHECK(NearestWord(std::string(1000, 'l'), known).empty());
 }

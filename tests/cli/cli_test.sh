@@ -28,8 +28,8 @@ expect "a misspelt key" 1 'bad.json:2:11: limts: unknown key "limts"; did you me
   "$weir" check "$work/bad.json"
 expect "a missing file" 1 "cannot read" "$weir" check "$work/none.json"
 expect "no file" 2 "no file" "$weir" check
-expect "a count by encoding" 0 "4" "$weir" count "$work/text"
-expect "a count by model, from standard input" 0 "4" \
+expect "a count by encoding" 0 "3" "$weir" count "$work/text"
+expect "a count by model, from standard input" 0 "3" \
   bash -c '"$1" count --model gpt-4o <"$2"' - "$weir" "$work/text"
 expect "an unknown model" 1 "no encoding" "$weir" count --model nothing "$work/text"
 expect "a key's stored form" 0 "sha256:" bash -c 'echo vk-red | "$1" hash-key' - "$weir"

@@ -108,7 +108,7 @@ TEST_CASE("what is wrong is said with its place, and with the nearest known word
       {"300000", "0", "backends.ptu.capacity.tokens_per_minute", "from 1 to"},
       {"\"weighted\"", "\"p2c\"", "pools.p.strategy", "does not carry this out yet"},
       {"\"backend\": \"ptu\"", "\"backend\": \"put\"", "pools.p.members[0].backend",
-       "known: \"ptu\""},
+       "did you mean \"ptu\"?"},
       {"\"weight\": 3", "\"weight\": 3.5", "pools.p.members[0].weight", "an integer"},
       {"\"attempts\": 3", "\"attempts\": 99999999999999999999", "pools.p.retry.attempts",
        "from 1 to 16"},
