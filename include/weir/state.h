@@ -10,8 +10,8 @@
 // Threads: any thread, any time. A child made by fork has its own copy of a private segment, as the
 // parent left it; fork while no other thread works on it. Cost: Region takes one lock and compares
 // names, so it is for set-up, not for each request. Limits: `bytes` is the hard ceiling of
-// everything kept inside, about 80 KiB of it for the directory; 1,024 regions. Memory is used as it is
-// touched. Regions live as long as the segment: none is ever given back.
+// everything kept inside, about 80 KiB of it for the directory; 1,024 regions. Memory is used as it
+// is touched. Regions live as long as the segment: none is ever given back.
 
 #ifndef WEIR_STATE_H_
 #define WEIR_STATE_H_

@@ -374,7 +374,7 @@ TEST_CASE("first picks over all seeds follow the weights") {
   const std::vector<uint32_t> weights = {128, 10, 62};
   std::vector<int> count(3, 0);
   for (uint64_t seed = 0; seed < 100; ++seed) {
-    auto segment = NewSegment(size_t{64} << 10);
+    auto segment = NewSegment(size_t{512} << 10);
     ++count[static_cast<size_t>(
         NewPool(segment.get(), Members(weights), seed)->Pick(AllUsable(3)))];
   }
@@ -458,9 +458,9 @@ TEST_CASE("what Create refuses") {
 }
 
 TEST_CASE("a full segment is an error, not a crash") {
-  auto segment = NewSegment(size_t{64} << 10);
+  auto segment = NewSegment(size_t{512} << 10);
   absl::Status status;
-  for (size_t i = 0; i < 200 && status.ok(); ++i) {
+  for (size_t i = 0; i < 2000 && status.ok(); ++i) {
     status = Pool::Create(segment.get(), Numbered("p", i), Members({1, 1}), 0).status();
   }
   CHECK(status.code() == absl::StatusCode::kResourceExhausted);

@@ -498,8 +498,8 @@ TEST_CASE("what Create refuses, by name") {
     CHECK(Breaker::Create(segment.get(), {}, {circuits}).status().code() ==
           absl::StatusCode::kInvalidArgument);
   }
-  auto small = NewSegment(size_t{64} << 10);
-  CHECK(Breaker::Create(small.get(), {}, {1024}).status().code() ==
+  auto small = NewSegment(size_t{512} << 10);
+  CHECK(Breaker::Create(small.get(), {}, {8192}).status().code() ==
         absl::StatusCode::kResourceExhausted);
 }
 

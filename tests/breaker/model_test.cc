@@ -1,6 +1,7 @@
 // All short sequences of calls, and long random ones, against the twin; and from every state that
 // they reach, a healthy backend closes the circuit.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -135,24 +136,28 @@ class Walker {
         out->pop_back();
         return true;
       }
-      default: {
+      default:
         // Ends the last one a second time.
         if (over->empty()) return false;
-        std::vector<Pair> again = {over->back()};
-        return End(&again, over, true, {503}, twin, *now);
-      }
+        Record(over->back(), {503}, twin, *now);
+        return true;
     }
   }
 
   bool End(std::vector<Pair>* out, std::vector<Pair>* over, bool oldest, const Outcome& outcome,
            Twin* twin, int64_t now) {
     if (out->empty()) return false;
-    const auto at = oldest ? out->begin() : out->end() - 1;
-    RequireSame(breaker_->Record(at->permit, 0, outcome, {now, 0}),
-                twin->Record(at->ticket, outcome, now));
-    over->push_back(*at);
-    out->erase(at);
+    if (oldest) std::rotate(out->begin(), out->begin() + 1, out->end());
+    const Pair pair = out->back();
+    out->pop_back();
+    Record(pair, outcome, twin, now);
+    over->push_back(pair);
     return true;
+  }
+
+  void Record(const Pair& pair, const Outcome& outcome, Twin* twin, int64_t now) {
+    RequireSame(breaker_->Record(pair.permit, 0, outcome, {now, 0}),
+                twin->Record(pair.ticket, outcome, now));
   }
 
   // Every probe that is out is lost; then all is well with the backend.
