@@ -21,8 +21,8 @@
 // Threads: a Tokenizer is immutable; any number of threads may share it.
 // Cost: linear in the text but for a piece (a word, a run of blanks) of more than 64 bytes, which
 //   takes O(n log n) of its own length at most, whatever it holds. No recursion and little stack.
-//   Memory is allocated for such a piece only, about 20 bytes for each of its bytes, and freed at
-//   the end of the call.
+//   Memory is allocated for such a piece, up to about 45 bytes for each of its bytes, and for a
+//   piece that is not UTF-8; it is freed at the end of the call.
 // Limits: one piece of more than 2 GiB is cut, and may then count a token more at each cut.
 
 #ifndef WEIR_TOKENS_H_

@@ -6,8 +6,7 @@
 namespace weir::tokens {
 namespace {
 
-// Parts stay where their first byte is, so a merge moves nothing; the search
-// runs over all bytes.
+// Parts stay where their first byte is, so a merge moves nothing; the search runs over all bytes.
 size_t MergeByScan(const RankTable& table, std::string_view piece, std::vector<uint32_t>* ids) {
   constexpr uint32_t kAtBits = std::bit_width(kScanBytes - 1);
   static_assert(kIdBits + kAtBits < 32);
@@ -61,8 +60,7 @@ void LongPieceMerger::Push(uint32_t rank, uint32_t at) {
   buckets_[static_cast<size_t>(std::bit_width(rank ^ lowest_))].push_back({rank, at});
 }
 
-// Makes the lowest rank in the queue lowest_, and lowest_candidates_ its
-// candidates.
+// Makes the lowest rank in the queue lowest_, and lowest_candidates_ its candidates.
 bool LongPieceMerger::PopLowest() {
   lowest_candidates_.clear();
   auto bucket = std::find_if(buckets_.begin(), buckets_.end(),
@@ -92,9 +90,8 @@ void LongPieceMerger::PushPairAt(const RankTable& table, uint32_t left, uint32_t
 
 void LongPieceMerger::MergeAt(const RankTable& table, Candidate candidate) {
   const uint32_t left = parts_[candidate.at];
-  // Out of date if no part begins there any more, or if the two parts are not
-  // the token's length together: the bytes are fixed, so a join of that length
-  // at that place is that token.
+  // Out of date if no part begins there any more, or if the two parts are not the token's length
+  // together: the bytes are fixed, so a join of that length at that place is that token.
   if (left == 0 || (left & kLastByte) != 0) return;
   const uint32_t middle = candidate.at + PartBytes(left);
   if (middle >= parts_.size()) return;
@@ -122,22 +119,18 @@ void LongPieceMerger::MergePiece(const RankTable& table, std::string_view piece)
     parts_[i] = MakePart(table.ByteToken(static_cast<unsigned char>(piece[i])), 1);
   }
   for (uint32_t i = 0; i + 1 < piece.size(); ++i) PushPairAt(table, parts_[i], i);
+  // Candidates of one rank overlap only if the two parts are the same token, and then the leftmost
+  // must come first. It does: such pairs are all found while that token's own rank is merged, from
+  // left to right, and the queue keeps the order of equal ranks.
   while (PopLowest()) {
-    // Candidates of one rank can overlap (a token that is one part twice), and
-    // then the leftmost wins; those that earlier merges added are not in order.
-    if (!std::is_sorted(lowest_candidates_.begin(), lowest_candidates_.end(),
-                        [](Candidate a, Candidate b) { return a.at < b.at; })) {
-      std::sort(lowest_candidates_.begin(), lowest_candidates_.end(),
-                [](Candidate a, Candidate b) { return a.at < b.at; });
-    }
     for (const Candidate candidate : lowest_candidates_) MergeAt(table, candidate);
   }
 }
 
 size_t LongPieceMerger::Merge(const RankTable& table, std::string_view piece,
                               std::vector<uint32_t>* ids) {
-  // Offsets are 32 bits wide. A single piece of 2 GiB and more is cut, which
-  // can cost a token of difference at each cut.
+  // Offsets are 32 bits wide. A single piece of 2 GiB and more is cut, which can cost a token of
+  // difference at each cut.
   constexpr size_t kMaxBytes = size_t{1} << 31;
   size_t total = 0;
   for (size_t begin = 0; begin < piece.size(); begin += kMaxBytes) {

@@ -1,5 +1,5 @@
-// Byte-pair merging of one piece: the pair of adjacent parts whose join has the
-// lowest rank is merged, the leftmost first, until no join is a token.
+// Byte-pair merging of one piece: the pair of adjacent parts whose join has the lowest rank is
+// merged, the leftmost first, until no join is a token.
 
 #ifndef WEIR_LIB_TOKENS_BPE_H_
 #define WEIR_LIB_TOKENS_BPE_H_
@@ -13,29 +13,24 @@
 
 namespace weir::tokens {
 
-// Pieces up to this long are merged in arrays on the stack, with a linear
-// search for each merge.
+// Pieces up to this long are merged in arrays on the stack, with a linear search for each merge.
 inline constexpr size_t kScanBytes = 64;
 
-// A longer piece, in time O(n log n) at most. One object serves the pieces of a
-// text in turn and keeps its memory between them; about 20 bytes for each byte
-// of the longest.
+// A longer piece, in time O(n log n) at most. One object serves the pieces of a text in turn and
+// keeps its memory between them; up to about 45 bytes for each byte of the longest.
 //
-// A heap of pairs by rank would do. Two properties, which the table's generator
-// has proved, make a monotone bucket queue (Ahuja, Mehlhorn, Orlin, Tarjan:
-// "Faster algorithms for the shortest path problem", 1990) possible, which only
-// appends to arrays:
-// - a token outranks both tokens that it is merged from, so that every pair
-// that a merge creates
-//   has a higher rank than the merge itself: the queue's minimum never goes
-//   down, and all pairs of one rank are known before the first of them is
-//   merged;
-// - a token has one last split, so that two tokens merge exactly if they are
-// its two parts.
+// A heap of pairs by rank would do. But the table's generator has proved that a token is merged
+// from two tokens of lower rank, so a pair that a merge creates always ranks above that merge. The
+// lowest rank never goes down, and all pairs of a rank are known before the first of them is
+// merged. So a monotone bucket queue serves, which only appends to arrays (Ahuja, Mehlhorn, Orlin,
+// Tarjan: "Faster algorithms for the shortest path problem", 1990).
+//
+// That two tokens are looked up as a pair, and not their joined bytes, changes nothing: up to the
+// moment when two parts make up the bytes of a token, exactly those merges were done within these
+// bytes that are done when the token's own bytes are merged, so they are its last split.
 class LongPieceMerger {
  public:
-  // Merges `piece`; appends the ids unless `ids` is null. Returns how many
-  // tokens there are.
+  // Merges `piece`; appends the ids unless `ids` is null. Returns how many tokens there are.
   size_t Merge(const RankTable& table, std::string_view piece, std::vector<uint32_t>* ids);
 
  private:
@@ -50,12 +45,11 @@ class LongPieceMerger {
   void MergeAt(const RankTable& table, Candidate candidate);
   void PushPairAt(const RankTable& table, uint32_t left, uint32_t at);
 
-  // For each byte of the piece: at a part's first byte the part; at its last
-  // byte, if that is another one, the same with kLastByte; within it, zero.
+  // For each byte of the piece: at a part's first byte the part; at its last byte, if that is
+  // another one, the same with kLastByte; within it, zero.
   std::vector<uint32_t> parts_;
   size_t part_count_ = 0;
-  // Candidates by the position of the highest bit in which their rank differs
-  // from lowest_.
+  // Candidates by the position of the highest bit in which their rank differs from lowest_.
   std::array<std::vector<Candidate>, kIdBits + 1> buckets_;
   std::vector<Candidate> lowest_candidates_;  // all those of rank lowest_
   uint32_t lowest_ = 0;

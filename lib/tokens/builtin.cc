@@ -12,8 +12,7 @@
 namespace weir::tokens {
 namespace {
 
-// What one call needs besides the table; allocates only for long pieces and
-// ill-formed text.
+// What one call needs besides the table; allocates only for long pieces and ill-formed text.
 struct Scratch {
   LongPieceMerger merger;
   std::string lossy;

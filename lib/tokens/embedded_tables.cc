@@ -1,8 +1,7 @@
 #include "tokens/embedded_tables.h"
 
-// The assembler copies the tables that the build has just made into the object
-// file; a compiler would take a gigabyte for the same bytes as an array. The
-// paths come from CMakeLists.txt.
+// The assembler copies the tables that the build has just made into the object file; a compiler
+// would take a gigabyte for the same bytes as an array. The paths come from CMakeLists.txt.
 #define WEIR_EMBED(symbol, path)                \
   __asm__(".pushsection .rodata." #symbol       \
           ",\"a\",%progbits\n"                  \

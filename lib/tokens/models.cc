@@ -10,12 +10,10 @@ struct Family {
   bool o200k;  // o200k_base; else cl100k_base
 };
 
-// The model tables that OpenAI publishes with tiktoken, as families. A name
-// belongs to a family if it is the family's or goes on with '-' (a size, a
-// date), ':' (a fine-tune's owner) or '@' (a revision); after a prefix that
-// ends in one of those or in '.', anything may follow. "gpt-oss" uses
-// o200k_harmony: the ranks of o200k_base, with special tokens that text never
-// becomes.
+// The model tables that OpenAI publishes with tiktoken, as families. A name belongs to a family if
+// it is the family's or goes on with '-' (a size, a date), ':' (a fine-tune's owner) or '@' (a
+// revision); after a prefix that ends in one of those or in '.', anything may follow. "gpt-oss"
+// uses o200k_harmony: the ranks of o200k_base, with special tokens that text never becomes.
 constexpr Family kFamilies[] = {
     {"gpt-5", true},
     {"gpt-5.", true},

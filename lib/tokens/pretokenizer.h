@@ -1,21 +1,19 @@
-// Pre-tokenizers: cut a text into the pieces that byte-pair merging then works
-// on one by one.
+// Pre-tokenizers: cut a text into the pieces that byte-pair merging then works on one by one.
 //
-// They carry out the two regular expressions of OpenAI's tiktoken by hand. With
-// W for the letters without case and the marks (both sorts match [upper] and
-// [lower] in o200k), these are, in order:
+// They carry out the two regular expressions of OpenAI's tiktoken by hand. L are letters and N
+// numbers; [upper] and [lower] both hold the letters without case and the marks. By preference:
 //
 //   cl100k_base                              o200k_base
-//   's 't 're 've 'm 'll 'd, any case        [^\r\n L N]? [upper]* [lower]+
-//   contraction?
-//   [^\r\n L N]? L+                          [^\r\n L N]? [upper]+ [lower]*
-//   contraction? N{1,3}                                   N{1,3} ' '? [^\s L
-//   N]+ [\r\n]*                  ' '? [^\s L N]+ [\r\n/]* \s* [\r\n]+     \s+
-//   (?!\S)     \s+       the same three
+//   's 't 're 've 'm 'll 'd, any case        [^\r\n L N]? [upper]* [lower]+ contraction?
+//   [^\r\n L N]? L+                          [^\r\n L N]? [upper]+ [lower]* contraction?
+//   N{1,3}                                   N{1,3}
+//   ' '? [^\s L N]+ [\r\n]*                  ' '? [^\s L N]+ [\r\n/]*
+//   \s* [\r\n]+                             the same
+//   \s+ (?!\S)                              the same
+//   \s+                                     the same
 //
-// Each step is linear in what it reads and reads no character more than three
-// times, so a text takes linear time whatever it holds. Ill-formed UTF-8 counts
-// as U+FFFD (class "other").
+// Each step is linear in what it reads, and no character is read more than a few times, so a text
+// takes linear time whatever it holds. Ill-formed UTF-8 counts as U+FFFD, of class "other".
 
 #ifndef WEIR_LIB_TOKENS_PRETOKENIZER_H_
 #define WEIR_LIB_TOKENS_PRETOKENIZER_H_
@@ -45,8 +43,7 @@ class Pretokenizer {
   }
 
   std::string_view piece() const { return {begin_, static_cast<size_t>(p_ - begin_)}; }
-  // False: the piece is well-formed UTF-8. True: it, or the character after it,
-  // may not be.
+  // False: the piece is well-formed UTF-8. True: it, or the character after it, may not be.
   bool maybe_ill_formed() const { return ill_formed_; }
 
  private:
@@ -124,9 +121,8 @@ class Pretokenizer {
     return p;
   }
 
-  // \s*[\r\n]+ | \s+(?!\S) | \s+. The first backs off to the last newline of
-  // the run; the second leaves the last character to what follows, if something
-  // does and if one is left before it.
+  // \s*[\r\n]+ | \s+(?!\S) | \s+. The first backs off to the last newline of the run; the second
+  // leaves the last character to what follows, if something does and if one is left before it.
   const char* WhitespaceEnd(const char* p) {
     const char* const begin = p;
     const char* after_newline = nullptr;
@@ -156,9 +152,8 @@ class Pretokenizer {
     }
   }
 
-  // Both word rules of o200k. The first is tried with the leading character and
-  // without it before the second is; only a mark can be a leading character and
-  // a part of a word.
+  // Both word rules of o200k. The first is tried with the leading character and without it before
+  // the second is; only a mark can be a leading character and a part of a word.
   const char* CasedWordEnd(const char* p, Char first) {
     if (In(kLetters, first.char_class)) {
       const Cased word = Scan(p);
@@ -176,9 +171,8 @@ class Pretokenizer {
                               // the first is null
   };
 
-  // [upper]* takes all it can. If no lower-case letter follows, it gives back
-  // characters until [lower]+ can have one: the last of the run that is in both
-  // classes ends the word.
+  // [upper]* takes all it can. If no lower-case letter follows, it gives back characters until
+  // [lower]+ can have one: the last of the run that is in both classes ends the word.
   Cased Scan(const char* p) {
     const char* const begin = p;
     const char* after_both = nullptr;
@@ -195,8 +189,7 @@ class Pretokenizer {
     return {nullptr, p == begin ? nullptr : p};
   }
 
-  // 's 't 're 've 'm 'll 'd, ASCII letters of either case and U+017F, which
-  // folds to s; 0 if none.
+  // 's 't 're 've 'm 'll 'd, ASCII letters of either case and U+017F, which folds to s; 0 if none.
   size_t ContractionBytes(const char* p) const {
     const size_t left = static_cast<size_t>(end_ - p);
     if (left < 2 || *p != '\'') return 0;

@@ -1,14 +1,13 @@
 // The prebuilt look-up table of one encoding: its layout, and the reader.
 //
-// The generator (generate/make_table.cc) writes it at build time and the
-// library embeds it, so this file is all that the two share. Offsets are from
-// the table's start and nothing is relocated: the bytes work wherever they are
-// mapped. Integers are in the byte order of the target.
+// The generator (generate/make_table.cc) writes it at build time and the library embeds it, so this
+// file is all that the two share. Offsets are from the table's start and nothing is relocated: the
+// bytes work wherever they are mapped. Integers are in the byte order of the target.
 //
-// Whole pieces are looked up in three open-addressing tables by length, because
-// a key that fits in one or two words is compared without touching the token's
-// bytes. A fourth table maps two adjacent tokens to the token they merge into.
-// Probing is linear and never wraps: each table ends with an empty entry.
+// Whole pieces are looked up in three open-addressing tables by length, because a key that fits in
+// one or two words is compared without touching the token's bytes. A fourth table maps two adjacent
+// tokens to the token they merge into. Probing is linear and never wraps: each table ends with an
+// empty entry.
 
 #ifndef WEIR_LIB_TOKENS_RANK_TABLE_H_
 #define WEIR_LIB_TOKENS_RANK_TABLE_H_
@@ -32,8 +31,7 @@ struct TableHeader {
   uint64_t magic;
   uint32_t token_count;
   uint32_t max_token_bytes;
-  // Home slots; each table has some entries more, for the probes that start in
-  // its last ones.
+  // Home slots; each table has some entries more, for the probes that start in its last ones.
   uint32_t short_slots;   // tokens of 1 to 7 bytes
   uint32_t middle_slots;  // 8 to 15 bytes
   uint32_t long_slots;    // 16 bytes and more
@@ -68,8 +66,7 @@ inline constexpr size_t kMiddleBytes = 15;
 
 __extension__ typedef unsigned __int128 Uint128;
 
-// Both halves of the 128-bit product, folded: every input bit reaches every
-// output bit.
+// Both halves of the 128-bit product, folded: every input bit reaches every output bit.
 inline uint64_t FoldedProduct(uint64_t a, uint64_t b) {
   Uint128 product = static_cast<Uint128>(a) * b;
   return static_cast<uint64_t>(product >> 64) ^ static_cast<uint64_t>(product);
@@ -138,9 +135,8 @@ class RankTable {
 
   uint32_t ByteToken(unsigned char byte) const { return Section<uint32_t>(header_.byte_ids)[byte]; }
 
-  // Where the id of the token with exactly these bytes is; null when there is
-  // none. A pointer, so that who only counts does not fetch the id. Bytes up to
-  // `limit` may be read. size > 0.
+  // Where the id of the token with exactly these bytes is; null when there is none. A pointer, so
+  // that who only counts does not fetch the id. Bytes up to `limit` may be read. size > 0.
   const uint32_t* Find(const char* bytes, size_t size, const char* limit) const {
     if (size <= kShortBytes) return FindShort(LoadBytes(bytes, size, limit).low, size);
     if (size <= kMiddleBytes) return FindMiddle(LoadBytes(bytes, size, limit), size);

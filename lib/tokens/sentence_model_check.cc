@@ -1,11 +1,9 @@
-// What is wrong with the bytes of a SentencePiece model, before SentencePiece
-// sees them.
+// What is wrong with the bytes of a SentencePiece model, before SentencePiece sees them.
 //
-// A .model is a protocol buffer (sentencepiece_model.proto): field 1 the
-// pieces, 3 and 5 the two normalizers. SentencePiece follows the offsets in a
-// normalizer's table (a Darts-clone double array, then the replacement strings)
-// without looking whether they stay inside, and computes with whatever scores
-// it finds. So the wire format is walked here, and those are looked at.
+// A .model is a protocol buffer (sentencepiece_model.proto): field 1 the pieces, 3 and 5 the two
+// normalizers. SentencePiece follows the offsets in a normalizer's table (a Darts-clone double
+// array, then the replacement strings) without looking whether they stay inside, and computes with
+// whatever scores it finds. So the wire format is walked here, and those are looked at.
 
 #include <bit>
 #include <cmath>
@@ -108,9 +106,8 @@ std::string CheckPiece(std::string_view message) {
   return has_text ? "" : "a piece is empty";
 }
 
-// One unit of the double array. A unit with the top bit set holds a value;
-// another says where its children are, as an offset that is XORed with the
-// unit's own index and with the child's label.
+// One unit of the double array. A unit with the top bit set holds a value; another says where its
+// children are, as an offset that is XORed with the unit's own index and with the child's label.
 constexpr bool IsValue(uint32_t unit) { return unit >> 31 != 0; }
 constexpr uint32_t Value(uint32_t unit) { return unit & 0x7FFFFFFF; }
 constexpr bool HasValueChild(uint32_t unit) { return (unit >> 8 & 1) != 0; }

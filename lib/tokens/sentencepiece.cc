@@ -10,8 +10,7 @@
 #include <limits>
 #include <mutex>
 
-// Exported by the library but in none of its installed headers; weak, in case
-// that changes.
+// Exported by the library but in none of its installed headers; weak, in case that changes.
 namespace sentencepiece::logging {
 __attribute__((weak)) int GetMinLogLevel();
 __attribute__((weak)) void SetMinLogLevel(int level);
@@ -20,9 +19,8 @@ __attribute__((weak)) void SetMinLogLevel(int level);
 namespace weir::tokens {
 namespace {
 
-// SentencePiece writes its complaints about a model to stderr; a library has no
-// business there. The level is the process's, so it is put back, and loads take
-// turns.
+// SentencePiece writes its complaints about a model to stderr; a library has no business there. The
+// level is the process's, so it is put back, and loads take turns.
 class QuietLog {
  public:
   QuietLog() : lock_(mutex_) {
@@ -104,8 +102,7 @@ class Model final : public SentenceModel {
 
  private:
   bool TryEncode(std::string_view text, std::vector<int>* ids) const {
-    // The library counts in int, after a normalization that can make text
-    // longer.
+    // The library counts in int, after a normalization that can make text longer.
     if (text.size() > std::numeric_limits<int>::max() / 64) return false;
     try {
       return processor_.Encode(text, ids).ok();

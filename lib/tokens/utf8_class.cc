@@ -21,9 +21,8 @@ CharClass ClassOf(char32_t code_point) {
   return static_cast<CharClass>(word >> (code_point & 15) * 4 & 15);
 }
 
-// Table 3-7 of the Unicode Standard: which second bytes may follow a first one.
-// A part ends before the first byte that cannot go on (section 3.9,
-// "substitution of maximal subparts").
+// Table 3-7 of the Unicode Standard: which second bytes may follow a first one. A part ends before
+// the first byte that cannot go on (section 3.9, "substitution of maximal subparts").
 Char DecodeMultiByte(const char* p, const char* end) {
   const auto byte = [p](size_t i) { return static_cast<unsigned char>(p[i]); };
   const size_t left = static_cast<size_t>(end - p);

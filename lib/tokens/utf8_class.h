@@ -1,5 +1,5 @@
-// Characters as the pre-tokenizers see them: the length of one in UTF-8, and
-// its Unicode 16.0 class.
+// Characters as the pre-tokenizers see them: the length of one in UTF-8, and its Unicode 16.0
+// class.
 
 #ifndef WEIR_LIB_TOKENS_UTF8_CLASS_H_
 #define WEIR_LIB_TOKENS_UTF8_CLASS_H_
@@ -68,8 +68,8 @@ constexpr std::array<CharClass, 256> MakeByteClass() {
 }
 inline constexpr std::array<CharClass, 256> kByteClass = MakeByteClass();
 
-// Appends `text` with each maximal ill-formed part replaced by U+FFFD, as the
-// WHATWG Encoding Standard and the string types of most languages decode it.
+// Appends `text` with each maximal ill-formed part replaced by U+FFFD, as the WHATWG Encoding
+// Standard and the string types of most languages decode it.
 void AppendLossy(std::string* out, std::string_view text);
 
 }  // namespace weir::tokens

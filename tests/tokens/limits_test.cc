@@ -129,8 +129,7 @@ TEST_CASE("hostile text of some MiB on a stack of 64 KiB") {
 }
 
 TEST_CASE("cutting at a newline before a letter changes nothing") {
-  // Pieces do not cross such a place, so whole and parts must agree, however
-  // long the text.
+  // Pieces do not cross such a place, so whole and parts must agree, however long the text.
   Random random(7);
   std::string whole;
   size_t parts[2] = {0, 0};

@@ -46,8 +46,7 @@ bool IsPunctuation(char32_t c) { return !IsSpace(c) && !IsLetter(c) && !IsNumber
 
 constexpr size_t kMany = ~size_t{0};
 
-// One element of an expression, greedy; `words`, when set, are literal choices
-// in any case.
+// One element of an expression, greedy; `words`, when set, are literal choices in any case.
 struct Element {
   Predicate matches;
   size_t least = 1, most = 1;
@@ -61,8 +60,7 @@ char32_t Fold(char32_t c) {
   return c >= U'A' && c <= U'Z' ? c + 32 : c;
 }
 
-// The end of the first match of elements [from, …) at `at`, by backtracking;
-// kMany when none.
+// The end of the first match of elements [from, …) at `at`, by backtracking; kMany when none.
 size_t Match(const Expression& expression, size_t from, const std::u32string& text, size_t at) {
   if (from == expression.size()) return at;
   const Element& element = expression[from];

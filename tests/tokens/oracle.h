@@ -1,8 +1,7 @@
-// The naive twin of the built-in tokenizers: the published regular expressions
-// carried out by a small backtracking matcher, and byte-pair merging by its
-// definition over a hash map of byte strings, quadratic in the piece. Slow and
-// short; nothing of it comes from the library but the classes of characters,
-// which vectors check.
+// The naive twin of the built-in tokenizers: the published regular expressions carried out by a
+// small backtracking matcher, and byte-pair merging by its definition over a hash map of byte
+// strings, quadratic in the piece. Slow and short; nothing of it comes from the library but the
+// classes of characters, which vectors check.
 
 #ifndef WEIR_TESTS_TOKENS_ORACLE_H_
 #define WEIR_TESTS_TOKENS_ORACLE_H_
@@ -25,8 +24,7 @@ const Ranks& RanksOf(const std::string& encoding);
 // Merges the lowest-ranked pair, the leftmost first, until there is none.
 std::vector<uint32_t> NaiveMerge(const Ranks& ranks, std::string_view piece);
 
-// UTF-32 of `text`, ill-formed parts as U+FFFD by the rule of the Unicode
-// Standard.
+// UTF-32 of `text`, ill-formed parts as U+FFFD by the rule of the Unicode Standard.
 std::u32string DecodeLossy(std::string_view text);
 std::string EncodeUtf8(std::u32string_view text);
 

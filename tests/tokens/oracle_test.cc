@@ -9,6 +9,8 @@
 #include "tests/support/catch.h"
 #include "tokens/bpe.h"
 #include "tokens/embedded_tables.h"
+#include "tokens/pretokenizer.h"
+#include "tokens/utf8_class.h"
 #include "weir/tokens.h"
 
 namespace weir::tokens {
@@ -17,26 +19,51 @@ namespace {
 using testing::EncodeUtf8;
 using testing::NaiveEncode;
 
+std::string Hex(std::string_view bytes) {
+  std::string hex;
+  for (const char c : bytes) {
+    hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+    hex += "0123456789abcdef"[c & 15];
+  }
+  return hex;
+}
+
+template <Pattern kPattern>
+std::vector<std::string> Pieces(std::string_view text) {
+  std::vector<std::string> pieces;
+  for (Pretokenizer<kPattern> p(text); p.Next();) {
+    pieces.emplace_back();
+    AppendLossy(&pieces.back(), p.piece());
+    if (!p.maybe_ill_formed()) REQUIRE(pieces.back() == p.piece());
+  }
+  return pieces;
+}
+
+// Pieces too, because many wrong cuts happen to give the right ids.
 void CheckAgainstTwin(const std::string& text) {
   for (const char* encoding : {"cl100k_base", "o200k_base"}) {
+    const bool cl100k = std::string_view(encoding) == "cl100k_base";
+    std::vector<std::string> expected_pieces;
+    for (const auto& piece : testing::NaivePieces(encoding, testing::DecodeLossy(text))) {
+      expected_pieces.push_back(EncodeUtf8(piece));
+    }
+    const auto pieces = cl100k ? Pieces<Pattern::kCl100k>(text) : Pieces<Pattern::kO200k>(text);
+    if (pieces != expected_pieces) {
+      INFO(encoding << " " << Hex(text));
+      REQUIRE(pieces == expected_pieces);
+    }
     const std::vector<uint32_t> expected = NaiveEncode(encoding, text);
     std::vector<uint32_t> found;
     Find(encoding)->Encode(text, &found);
     if (found != expected || Find(encoding)->Count(text) != expected.size()) {
-      std::string hex;
-      for (const char c : text) {
-        hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-        hex += "0123456789abcdef"[c & 15];
-      }
-      INFO(encoding << " " << hex);
+      INFO(encoding << " " << Hex(text));
       REQUIRE(found == expected);
       REQUIRE(Find(encoding)->Count(text) == expected.size());
     }
   }
 }
 
-// One code point of a class drawn first, so that rare classes are as frequent
-// as common ones.
+// One code point of a class drawn first, so that rare classes are as frequent as common ones.
 char32_t RandomOfClass(Random* random, int char_class) {
   for (int tries = 0; tries < 20000; ++tries) {
     const auto c = static_cast<char32_t>(random->Below(random->Below(4) == 0 ? 0x20000 : 0x3100));
@@ -60,8 +87,7 @@ TEST_CASE("random characters of every class match the twin") {
 }
 
 TEST_CASE("short strings over a small alphabet match the twin") {
-  // Two or three characters for each class and each literal that the
-  // expressions name.
+  // Two or three characters for each class and each literal that the expressions name.
   const std::u32string alphabet =
       U"aZ\u01C5\u02B0\u4E2D\u0301 "
       U"\t\u00A0\n\r7\u00BD'stSrevmlLd/!\u017F\uFFFD";
@@ -149,8 +175,7 @@ TEST_CASE("the tables hold exactly the ranks") {
       const char* end = token.data() + token.size();
       const uint32_t* id = table.Find(token.data(), token.size(), end);
       wrong += id == nullptr || *id != rank || Find(encoding)->TokenBytes(rank) != token;
-      // A neighbour: one byte changed, and then it is a token only if the ranks
-      // say so.
+      // A neighbour: one byte changed, and then it is a token only if the ranks say so.
       std::string other = token;
       other[random.Below(other.size())] = static_cast<char>(random.Below(256));
       id = table.Find(other.data(), other.size(), other.data() + other.size());

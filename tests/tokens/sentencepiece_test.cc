@@ -40,8 +40,7 @@ class TemporaryFolder {
   std::string path_;
 };
 
-// Runs a program of the package "sentencepiece"; false when it is missing or
-// fails.
+// Runs a program of the package "sentencepiece"; false when it is missing or fails.
 bool Run(const std::string& command) {
   return std::system((command + " 2>/dev/null").c_str()) == 0;
 }
@@ -204,8 +203,7 @@ std::string Word(uint32_t value) {
   return bytes;
 }
 
-// A normalizer whose double array has one block of empty units but for the
-// first.
+// A normalizer whose double array has one block of empty units but for the first.
 std::string WithCharsMap(uint32_t first_unit, uint32_t trie_bytes,
                          const std::string& replacements) {
   std::string trie = Word(first_unit);
@@ -238,8 +236,7 @@ TEST_CASE("what SentencePiece takes on trust is checked") {
       WithCharsMap(0x200 | (1u << 12), 1024, text),  // the offset's long form
   };
   for (const std::string& bytes : bad) CHECK(!CheckSentenceModel(bytes).empty());
-  // A value that is outside the replacements: the unit at 1 ^ 1 says that its
-  // child 1 holds one.
+  // A value that is outside the replacements: the unit at 1 ^ 1 says that its child 1 holds one.
   std::string map = WithCharsMap(0x100 | (1u << 10), 1024, text);
   const size_t unit = map.find(Word(0x100 | (1u << 10))) + 4;
   map.replace(unit, 4, Word(0x80000000u | 1));

@@ -1,14 +1,12 @@
-// Build step: turns a packed rank file (data/*.ranks) into the table that the
-// library embeds (rank_table.h). Runs on the machine that builds and is no part
-// of the library.
+// Build step: turns a packed rank file (data/*.ranks) into the table that the library embeds
+// (rank_table.h). Runs on the machine that builds and is no part of the library.
 //
 // usage: weir_make_token_table IN.ranks OUT.table
 //
-// It proves what the library's merging relies on, and fails otherwise: each of
-// the 256 bytes is a token, and byte-pair merging of a token's own bytes ends
-// in that token by a last merge of two lower-ranked ones. From this follow that
-// the whole-piece look-up is exact, that a pair of tokens has at most one
-// result, and that ranks never go down while merging (bpe.cc says why).
+// It proves what the library's merging relies on, and fails otherwise: each of the 256 bytes is a
+// token, and byte-pair merging of a token's own bytes ends in that token by a last merge of two
+// lower-ranked ones. From this follow that the whole-piece look-up is exact, that a pair of tokens
+// has at most one result, and that ranks never go down while merging (bpe.h says why).
 
 #include <algorithm>
 #include <fstream>
@@ -66,9 +64,8 @@ bool ReadRanks(const std::string& path, Ranks* ranks) {
   return true;
 }
 
-// Merges the bytes of `token` by the definition (lowest rank of the joined
-// bytes, leftmost first) until two parts are left; returns the length of the
-// first, or 0 when it does not get there.
+// Merges the bytes of `token` by the definition (lowest rank of the joined bytes, leftmost first)
+// until two parts are left; returns the length of the first, or 0 when it does not get there.
 size_t LastSplit(const Ranks& ranks, std::string_view token) {
   std::vector<size_t> cuts(token.size() + 1);
   for (size_t i = 0; i <= token.size(); ++i) cuts[i] = i;
