@@ -19,7 +19,7 @@
 //
 // Cursors live in the segment under the names of pool and members, so a reload neither restarts the
 // sequence nor favours the first member, whatever it does to the order, weights or tiers; a new
-// member starts level with the rest. Pools of the same name, such as those of an old and a new
+// member starts with nothing owed. Pools of the same name, such as those of an old and a new
 // policy, share cursors. `seed` only says where in the sequence a segment starts that has not seen
 // the pool yet.
 //

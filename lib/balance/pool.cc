@@ -83,15 +83,6 @@ size_t PickSeat(absl::Span<const Seat> seats, const Choice& choice, int64_t* cre
   return best;
 }
 
-// Makes the tier's credits sum to zero, so that members which left with more or less than their
-// share do not leave the rest permanently behind newcomers or ahead of them.
-void Centre(absl::Span<const Seat> seats, int64_t* credits) {
-  int64_t sum = 0;
-  for (const Seat& seat : seats) sum += credits[seat.cursor];
-  const int64_t mean = sum / static_cast<int64_t>(seats.size());
-  for (const Seat& seat : seats) credits[seat.cursor] -= mean;
-}
-
 // Starts a tier that nobody knew at the place in its sequence that `seed` chooses.
 void Start(absl::Span<const Seat> seats, uint64_t seed, int64_t* credits) {
   const Choice all = AllSeats(seats);
@@ -122,11 +113,7 @@ class SmoothPool final : public Pool {
       const bool unknown = std::all_of(tier.seats.begin(), tier.seats.end(), [&](const Seat& seat) {
         return places[static_cast<size_t>(seat.member)].fresh;
       });
-      if (unknown) {
-        Start(tier.seats, seed, cursors_->credits);
-      } else {
-        Centre(tier.seats, cursors_->credits);
-      }
+      if (unknown) Start(tier.seats, seed, cursors_->credits);
     }
   }
 

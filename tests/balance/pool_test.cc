@@ -327,6 +327,23 @@ TEST_CASE("membership edits under traffic stay within the bound") {
   }
 }
 
+TEST_CASE("a member that stays keeps its credit while all others are replaced") {
+  auto segment = NewSegment();
+  constexpr size_t kOthers = 60;
+  int got = 0;
+  for (size_t reload = 0; reload < 6'100; ++reload) {
+    std::vector<Member> members;
+    for (size_t i = 0; i < kOthers; ++i) {
+      members.push_back({Numbered("other", reload * kOthers + i), 1, 1});
+    }
+    members.push_back({"stays", 1, 1});
+    auto pool = NewPool(segment.get(), members);
+    got += pool->Pick(AllUsable(members.size())) == static_cast<int>(kOthers) ? 1 : 0;
+  }
+  CHECK(got >= 98);
+  CHECK(got <= 102);
+}
+
 TEST_CASE("an old and a new pool pick from the same cursors") {
   auto segment = NewSegment();
   auto old_pool = NewPool(segment.get(), Members({3, 1, 2}));
