@@ -106,7 +106,7 @@ void Compiler::ReadBreakerRule(const Place& place, breaker::RuleSet* set) {
        {"on", [&](const Place& at) { ReadTrigger(at, &rule); }, true},
        {"trip", duration(&rule.trip_ns)},
        {"accept_retry_after", [&](const Place& at) { reader_.Bool(at, &rule.accept_retry_after); }},
-       {"probes", [&](const Place& at) { reader_.Integer(at, 1, 64, &probes); }},
+       {"probes", [&](const Place& at) { reader_.Integer(at, 1, breaker::kMaxProbes, &probes); }},
        {"successes", [&](const Place& at) { reader_.Integer(at, 1, 1000, &successes); }}});
   const size_t on_length = rule.statuses.size();
   if (place.value["on"] && on_length == 0 && !rule.on_connect && !rule.on_timeout &&
@@ -158,23 +158,23 @@ void Compiler::ReadPool(std::string_view name, const Place& place) {
   pool.name = std::string(name);
   size_t strategy = 0;
   const auto not_yet = [this](const Place& at) { reader_.NotYet(at); };
-  reader_.Object(place,
-                 {{"strategy",
-                   [&](const Place& at) {
-                     reader_.Word(at, kStrategies, &strategy);
-                     if (strategy > 1) reader_.NotYet(at);
-                   }},
-                  {"members",
-                   [&](const Place& at) {
-                     reader_.Array(at, [&](const Place& member) { ReadMember(member, &pool); });
-                     if (at.value.size() == 0 || at.value.size() > balance::kMaxMembers) {
-                       reader_.Complain(at, "a pool has 1 to 64 members");
-                     }
-                   },
-                   true},
-                  {"session_affinity", not_yet},
-                  {"retry", [&](const Place& at) { ReadRetry(at, &pool.retry); }},
-                  {"hedge", not_yet}});
+  reader_.Object(place, {{"strategy",
+                          [&](const Place& at) {
+                            reader_.Word(at, kStrategies, &strategy);
+                            if (strategy > 1) reader_.NotYet(at);
+                          }},
+                         {"members",
+                          [&](const Place& at) {
+                            reader_.Array(at,
+                                          [&](const Place& member) { ReadMember(member, &pool); });
+                            if (at.value.size() == 0 || at.value.size() > balance::kMaxMembers) {
+                              reader_.Complain(at, "a pool has 1 to 64 members");
+                            }
+                          },
+                          true},
+                         {"session_affinity", not_yet},
+                         {"retry", [&](const Place& at) { ReadRetry(at, &pool.retry); }},
+                         {"hedge", not_yet}});
   if (strategy == 1) {
     for (balance::Member& member : pool.members) member.weight = 1;
   }

@@ -35,6 +35,17 @@ bool ParseDecimal(std::string_view text, int digits, uint64_t* scaled) {
   return ParseUint64(all, scaled);
 }
 
+std::string UnknownWord(std::string_view what, std::string_view word,
+                        absl::Span<const std::string_view> known) {
+  std::string message = Concat({"unknown ", what, " \"", word, "\""});
+  if (const std::string_view near = NearestWord(word, known); !near.empty()) {
+    message += Concat({"; did you mean \"", near, "\"?"});
+  } else if (!known.empty() && known.size() <= 16) {
+    message += Concat({"; known: ", WordList(known)});
+  }
+  return message;
+}
+
 }  // namespace
 
 Place Place::Member(json::Value member) const { return {member, Join(path, member.key())}; }
@@ -43,21 +54,22 @@ Place Place::Element(json::Value element, size_t index) const {
   return {element, Concat({path, "[", std::to_string(index), "]"})};
 }
 
-void Reader::Complain(const Place& place, std::string message) {
-  const size_t offset = place.value ? place.value.begin_offset() : 0;
+void Reader::ComplainAt(size_t offset, const std::string& path, std::string message) {
   const json::LineColumn at = json::Locate(document_.source(), offset);
-  faults_->push_back({offset, at.line, at.column, place.path, std::move(message)});
+  faults_->push_back({offset, at.line, at.column, path, std::move(message)});
+}
+
+void Reader::Complain(const Place& place, std::string message) {
+  ComplainAt(place.value ? place.value.begin_offset() : 0, place.path, std::move(message));
+}
+
+void Reader::ComplainOfKey(const Place& place, std::string message) {
+  ComplainAt(place.value.key_begin(), place.path, std::move(message));
 }
 
 void Reader::ComplainUnknown(const Place& place, std::string_view what, std::string_view word,
                              absl::Span<const std::string_view> known) {
-  std::string message = Concat({"unknown ", what, " \"", word, "\""});
-  if (const std::string_view near = NearestWord(word, known); !near.empty()) {
-    message += Concat({"; did you mean \"", near, "\"?"});
-  } else if (!known.empty() && known.size() <= 16) {
-    message += Concat({"; known: ", WordList(known)});
-  }
-  Complain(place, std::move(message));
+  Complain(place, UnknownWord(what, word, known));
 }
 
 bool Reader::Expect(const Place& place, json::Type type) {
@@ -80,7 +92,7 @@ void Reader::Object(const Place& place, std::initializer_list<Field> fields) {
     }
     std::vector<std::string_view> keys;
     for (const Field& field : fields) keys.push_back(field.key);
-    ComplainUnknown(place.Member(member), "key", member.key(), keys);
+    ComplainOfKey(place.Member(member), UnknownWord("key", member.key(), keys));
   }
   for (const Field& field : fields) {
     if (field.required && !place.value[field.key]) {

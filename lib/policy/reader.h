@@ -38,6 +38,8 @@ class Reader {
       : document_(document), faults_(faults) {}
 
   void Complain(const Place& place, std::string message);
+  // At the member's key instead of its value.
+  void ComplainOfKey(const Place& place, std::string message);
   // "unknown …" with the nearest of the known words.
   void ComplainUnknown(const Place& place, std::string_view what, std::string_view word,
                        absl::Span<const std::string_view> known);
@@ -66,6 +68,7 @@ class Reader {
 
  private:
   bool Expect(const Place& place, json::Type type);
+  void ComplainAt(size_t offset, const std::string& path, std::string message);
 
   const json::Document& document_;
   std::vector<Fault>* faults_;

@@ -24,7 +24,7 @@ printf '{"weir": 1,\n "limts": {}, "backends": {}, "pools": {}, "routes": []}' >
 printf 'Hello, world' >"$work/text"
 
 expect "a sound policy" 0 "" "$weir" check "$source/examples/policies/demo.json"
-expect "a misspelt key" 1 'bad.json:2:11: limts: unknown key "limts"; did you mean "limits"?' \
+expect "a misspelt key" 1 'bad.json:2:2: limts: unknown key "limts"; did you mean "limits"?' \
   "$weir" check "$work/bad.json"
 expect "a missing file" 1 "cannot read" "$weir" check "$work/none.json"
 expect "no file" 2 "no file" "$weir" check
