@@ -260,6 +260,11 @@ WEIR_API weir_status weir_txn_response_failed(weir_txn* txn, int32_t failure, we
 WEIR_API weir_status weir_txn_call_result(weir_txn* txn, uint64_t call_id, int32_t status,
                                           const char* body, size_t body_size, weir_error* error);
 
+/* The client is gone. What is still open is settled now, as weir_txn_free would: the text counted
+ * so far is charged. After it weir_txn_explain tells what; the transaction only waits to be freed.
+ */
+WEIR_API weir_status weir_txn_client_left(weir_txn* txn, const weir_now* now, weir_error* error);
+
 /* Decides. Every decision is made here, at `now`, and nowhere else. After REPLY, FINISH or DONE the
  * transaction only waits to be freed. FAILED_PRECONDITION: nothing was fed that could be decided
  * upon (for example after FORWARD, before the backend answered). */
@@ -284,14 +289,15 @@ enum {
 };
 
 /* The index-th header edit: FORWARD edits the client's headers, CONTINUE the backend's, REPLY and
- * CALL list all there are. OUT_OF_RANGE: no such index. */
+ * CALL list all there are. DONE may have more for the answer's head, for a host that has held it
+ * back (x-weir-tokens-consumed). OUT_OF_RANGE: no such index. */
 WEIR_API weir_status weir_txn_header(const weir_txn* txn, uint32_t index, int32_t* operation,
                                      const char** name, size_t* name_size, const char** value,
                                      size_t* value_size);
 
 /* What was decided and why, as one JSON object: route, consumer, model, attempts, limits, usage
  * with its provenance, status. No credential and no prompt text is in it. May be asked at any time;
- * after REPLY, FINISH or DONE it is complete. */
+ * after REPLY, FINISH, DONE and weir_txn_client_left it is complete. */
 WEIR_API weir_status weir_txn_explain(const weir_txn* txn, char* buffer, size_t capacity,
                                       size_t* needed, weir_error* error);
 

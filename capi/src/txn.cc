@@ -126,6 +126,14 @@ weir_status weir_txn_call_result(weir_txn* txn, uint64_t call_id, int32_t status
   });
 }
 
+weir_status weir_txn_client_left(weir_txn* txn, const weir_now* now, weir_error* error) {
+  if (now == nullptr) return NullArgument(error);
+  return FeedTxn(txn, error, [&](weir::engine::Transaction& fed) {
+    fed.ClientLeft({now->mono_ns, now->unix_ns});
+    return absl::OkStatus();
+  });
+}
+
 weir_status weir_txn_next(weir_txn* txn, const weir_now* now, weir_action* action,
                           weir_error* error) {
   if (txn == nullptr || now == nullptr || action == nullptr) return NullArgument(error);

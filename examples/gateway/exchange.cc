@@ -403,6 +403,8 @@ void Exchange::End(Ending ending) {
                                                   : "broken";
   if (txn_ != nullptr) {
     weir_error error = NewError();
+    const weir_now now = Now();
+    weir_txn_client_left(txn_.get(), &now, &error);  // settles what an ending left open
     record_.weir = FetchText([&](char* buffer, size_t capacity, size_t* needed) {
                      return weir_txn_explain(txn_.get(), buffer, capacity, needed, &error);
                    }).value_or("");

@@ -100,6 +100,10 @@ class Transaction {
   virtual absl::Status ResponseFailed(Failure failure) = 0;
   virtual absl::Status CallResult(uint64_t call_id, int status, std::string_view body) = 0;
 
+  // The client is gone: settles what is still open, at `now`, as destroying does; Explain then
+  // tells what it was charged. Does nothing to a transaction that has ended.
+  virtual void ClientLeft(Now now) = 0;
+
   // Deciding. FAILED_PRECONDITION when nothing was fed that could be decided upon.
   virtual absl::StatusOr<Action> Next(Now now) = 0;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/saturating.h"
 #include "base/text.h"
 #include "engine/transaction.h"
 
@@ -177,6 +178,10 @@ Action TransactionImpl::RelayBody() {
   const bool stream_error = stream_ != nullptr && stream_->saw_error();
   if (stream_error) told = {0, breaker::Failure::kStreamError, -1};
   SettleAnswer(stream_error ? "stream_error" : "ok", &told);
+  if (answer_kind_ == AnswerKind::kJson) {
+    const uint64_t total = SaturatingAdd(used_->prompt, used_->completion);
+    SetHeader("x-weir-tokens-consumed", std::to_string(total));
+  }
   action.kind = ActionKind::kDone;
   End(answer_status_);
   return action;

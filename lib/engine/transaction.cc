@@ -140,6 +140,12 @@ absl::Status TransactionImpl::CallResult(uint64_t, int, std::string_view) {
   return absl::FailedPreconditionError("no call is open");
 }
 
+void TransactionImpl::ClientLeft(Now now) {
+  if (phase_ == Phase::kEnded) return;
+  if (started_mono_ns_) now_ = now;
+  Close();
+}
+
 absl::StatusOr<Action> TransactionImpl::Next(Now now) {
   if (phase_ == Phase::kStart || phase_ == Phase::kSent || phase_ == Phase::kEnded) {
     return absl::FailedPreconditionError(phase_ == Phase::kEnded

@@ -42,6 +42,7 @@ class TransactionImpl : public Transaction {
   absl::Status ResponseEnd() override;
   absl::Status ResponseFailed(Failure failure) override;
   absl::Status CallResult(uint64_t call_id, int status, std::string_view body) override;
+  void ClientLeft(Now now) override;
   absl::StatusOr<Action> Next(Now now) override;
 
   std::string_view url() const override { return url_; }

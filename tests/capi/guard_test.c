@@ -42,6 +42,7 @@ static void test_null_handles(void) {
   BAD(weir_txn_response_end(NULL, &error));
   BAD(weir_txn_response_failed(NULL, WEIR_FAILURE_RESET, &error));
   BAD(weir_txn_call_result(NULL, 1, 200, "", 0, &error));
+  BAD(weir_txn_client_left(NULL, &now, &error));
   BAD(weir_txn_next(NULL, &now, &action, &error));
   BAD(weir_txn_url(NULL, &view, &size));
   BAD(weir_txn_target(NULL, &view, &size));

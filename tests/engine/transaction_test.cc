@@ -47,6 +47,24 @@ TEST_CASE("whatever state it is freed in, nothing stays reserved, and what was u
   }
 }
 
+TEST_CASE("a client that left is settled once, and explained") {
+  auto engine = MakeEngine();
+  auto txn = Ask(*engine, "vk-red");
+  Decide(*txn, At(0));
+  Answer(*txn, 200, "text/event-stream");
+  Decide(*txn, At(1));
+  REQUIRE(txn->ResponseBody(kStreamStart).ok());
+  txn->ClientLeft(At(2));
+  const std::string explained = txn->Explain();
+  CHECK(explained.find(R"("status":499)") != std::string::npos);
+  CHECK(explained.find(R"("outcome":"abandoned")") != std::string::npos);
+  CHECK(explained.find(R"("usage":{"prompt":10,"completion":2,)") != std::string::npos);
+  txn->ClientLeft(At(3));
+  CHECK_FALSE(txn->Next(At(3)).ok());
+  txn.reset();
+  CHECK(Remaining(*engine, "vk-red", At(4)) == 1000 - 12);
+}
+
 TEST_CASE("freed before it was decided upon, it never happened") {
   auto engine = MakeEngine();
   { auto txn = engine->Begin(); }
@@ -66,6 +84,7 @@ TEST_CASE("an answer is charged what the provider stated") {
   const Action done = Decide(*txn, At(2));
   CHECK(done.kind == ActionKind::kDone);
   CHECK(done.relay == Relay::kInput);
+  CHECK(FindEdit(*txn, "x-weir-tokens-consumed")->value == "18");
   CHECK(Remaining(*engine, "vk-red", At(3)) == 1000 - 18);
   CHECK(txn->Next(At(4)).status().code() == absl::StatusCode::kFailedPrecondition);
 }
