@@ -36,8 +36,8 @@ if ((${#labels[@]})); then
   ctest_options+=(-L "^($(IFS='|'; echo "${labels[*]}"))\$")
 fi
 
-# Benchmarks are for the build that ships. AddressSanitizer needs no more than -O1, which compiles in
-# half the time.
+# Benchmarks are for the build that ships. AddressSanitizer needs no more than -O1, which compiles
+# in half the time.
 case $preset in
   release) build_options=() ;;
   asan) build_options=(-DWEIR_BUILD_BENCH=OFF "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1") ;;

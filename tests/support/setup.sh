@@ -83,6 +83,8 @@ weir_build() {
   done
   (
     cd "$weir_root" || exit 1
+    # A compiler cache that knows the sources in whatever checkout they lie.
+    export CCACHE_BASEDIR=$weir_root CCACHE_NOHASHDIR=1
     if ! log=$(cmake --preset "$preset" "${options[@]}" 2>&1); then
       printf '%s\n' "$log" >&2
       exit 1

@@ -12,10 +12,8 @@
 
 namespace weir::testing {
 
-// A file of the source tree; empty when there is none.
-inline std::string SourcePath(const std::string& path) {
-  return std::string(WEIR_SOURCE_DIR) + "/" + path;
-}
+// Where a file of the source tree lies.
+std::string SourcePath(const std::string& path);
 
 inline std::optional<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
