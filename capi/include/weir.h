@@ -177,7 +177,8 @@ enum {
                                give up at deadline_mono_ns with WEIR_FAILURE_TIMEOUT */
   WEIR_ACTION_REPLY = 3,    /* answer the client: status, headers, body. Nothing was relayed yet */
   WEIR_ACTION_CALL = 4,   /* perform this side request (url, target, headers, body) and answer with
-                             weir_txn_call_result under call_id */
+                             weir_txn_call_result under call_id. No policy of this release leads
+                             to one; hosts that handle it are ready for those that do */
   WEIR_ACTION_WAIT = 5,   /* call weir_txn_next again at deadline_mono_ns */
   WEIR_ACTION_FINISH = 6, /* stop the upstream, send the body view to the client, end the answer */
   WEIR_ACTION_DONE = 7    /* the answer is complete; relay what WEIR_RELAY_* says, then free */
@@ -236,7 +237,8 @@ WEIR_API weir_status weir_txn_request_body(weir_txn* txn, const char* bytes, siz
 /* The request is complete. */
 WEIR_API weir_status weir_txn_request_end(weir_txn* txn, weir_error* error);
 
-/* The backend of the last FORWARD began to answer. */
+/* The backend of the last FORWARD began to answer. If the next action is FORWARD or REPLY and not
+ * CONTINUE, the rest of this answer is not wanted: drop it. */
 WEIR_API weir_status weir_txn_response_head(weir_txn* txn, int32_t status, weir_error* error);
 
 /* One header of that answer, after weir_txn_response_head. */

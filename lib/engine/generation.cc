@@ -15,6 +15,15 @@ absl::Status CheckSecrets(const policy::Policy& policy) {
         Concat({"the policy wants the ", env ? "environment variable " : "file ", secret.name,
                 ", and no value was given for it"}));
   }
+  // A line break would begin another header; sending none would be a puzzle for the operator.
+  const policy::Plan& plan = policy.plan();
+  for (const policy::Credential& credential : plan.credentials) {
+    const std::string_view value = plan.Resolve(credential.value);
+    if (value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos) continue;
+    return absl::FailedPreconditionError(Concat(
+        {"the value given for ", plan.secrets[static_cast<size_t>(credential.value.secret)].name,
+         " has a line break or a NUL, so it cannot be the header ", credential.header}));
+  }
   return absl::OkStatus();
 }
 

@@ -29,11 +29,26 @@ TransactionImpl::Used TransactionImpl::CountUsed() {
     used.completion_provenance = dialects::Provenance::kProvider;
     return used;
   }
+  if (answer_unread_ && success && answer_kind_ != AnswerKind::kStream) {
+    used.completion = EstimateUnreadOutput();
+    return used;
+  }
   used.completion = written_tokens_;
   if (tokenizer_ != nullptr) {
     for (const std::string& text : texts) used.completion += tokenizer_->Count(text);
   }
   return used;
+}
+
+// An answer that weir could not read (encoded, or too large to keep) is never free: it is charged
+// what the request allowed it, else what was reserved for it.
+uint64_t TransactionImpl::EstimateUnreadOutput() const {
+  if (chat_->max_output_tokens) return SaturatingMul(*chat_->max_output_tokens, chat_->n);
+  uint64_t most = 0;
+  for (const AppliedLimit& applied : limits_) {
+    most = std::max(most, SaturatingSub(applied.verdict.reserved, applied.charge.cost));
+  }
+  return most;
 }
 
 // Ends the attempt under way and charges everybody. Does nothing the second time.

@@ -130,6 +130,7 @@ class TransactionImpl : public Transaction {
     dialects::Provenance completion_provenance = dialects::Provenance::kEstimated;
   };
   Used CountUsed();
+  uint64_t EstimateUnreadOutput() const;
   void SettleAnswer(std::string_view outcome, const breaker::Outcome* told);
   void SettleLimits(const Used& used, bool learn);
   void ReleaseLimits();

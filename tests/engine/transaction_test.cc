@@ -89,6 +89,25 @@ TEST_CASE("an answer is charged what the provider stated") {
   CHECK(txn->Next(At(4)).status().code() == absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_CASE("an answer that cannot be read is charged what was reserved, or what it was allowed") {
+  for (const bool stated : {false, true}) {
+    auto engine = MakeEngine();
+    std::string body = Body();
+    if (stated) body.insert(1, R"("max_tokens":30,)");
+    auto txn = Ask(*engine, "vk-red", body);
+    Decide(*txn, At(0));
+    Answer(*txn, 200);
+    REQUIRE(txn->ResponseHeader("Content-Encoding", "gzip").ok());
+    Decide(*txn, At(1));
+    REQUIRE(txn->ResponseBody("\x1f\x8b").ok());
+    CHECK(Decide(*txn, At(2)).relay == Relay::kInput);
+    REQUIRE(txn->ResponseEnd().ok());
+    Decide(*txn, At(2));
+    txn.reset();
+    CHECK(Remaining(*engine, "vk-red", At(3)) == (stated ? 1000 - 40 : 1000 - 110));
+  }
+}
+
 TEST_CASE("a retry charges the consumer once and each backend's own capacity") {
   auto engine = MakeEngine();
   auto txn = Ask(*engine, "vk-red");
@@ -297,6 +316,9 @@ TEST_CASE("a reload that cannot be leaves the old policy and its counters") {
   const absl::Status refused = engine->Reload(ParsePolicy(text));
   CHECK(refused.code() == absl::StatusCode::kFailedPrecondition);
   CHECK(std::string(refused.message()).find("NOT_GIVEN") != std::string::npos);
+  auto broken = ParsePolicy(text);
+  broken->set_secret(0, "key\nx-admin: yes");
+  CHECK(std::string(engine->Reload(broken).message()).find("line break") != std::string::npos);
   Setup changed;
   changed.attempts = 1;
   CHECK(engine->Reload(ParsePolicy(PolicyText(changed))).ok());
