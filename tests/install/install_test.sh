@@ -7,6 +7,7 @@
 # Environment: CC, CXX; LAUNCHER, a compiler launcher for `subdirectory`, may be empty.
 
 set -euo pipefail
+export CMAKE_GENERATOR=Ninja  # as the presets use; a fresh machine has no make
 
 mode=$1 source=$2 build=$3 work=$4/$1 version=$5
 examples=$source/tests/install
@@ -89,7 +90,7 @@ as_subdirectory() {
   if [[ -n ${LAUNCHER:-} ]]; then
     options+=(-DCMAKE_C_COMPILER_LAUNCHER="$LAUNCHER" -DCMAKE_CXX_COMPILER_LAUNCHER="$LAUNCHER")
   fi
-  quietly cmake -S "$examples/with_subdirectory" -B "$work/build" -G Ninja "${options[@]}"
+  quietly cmake -S "$examples/with_subdirectory" -B "$work/build" "${options[@]}"
   quietly cmake --build "$work/build"
   run_examples "$work"/build/{c_shared,cc_core}
 }
