@@ -63,7 +63,8 @@ std::string ToJsonLine(const AccessRecord& record) {
   json.Double(static_cast<double>(record.duration.count()) / 1000.0);
   Text(&json, "ended", record.ended);
   json.Key("weir");
-  const std::string_view weir = record.weir.empty() ? "null" : std::string_view(record.weir);
+  std::string_view weir = "null";
+  if (!record.weir.empty()) weir = record.weir;
   json.RawValue(weir.data(), weir.size(), rapidjson::kObjectType);
   json.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";

@@ -40,8 +40,7 @@ namespace {
 std::string ParseListen(const std::string& value, Options* options) {
   const size_t colon = value.rfind(':');
   if (colon == std::string::npos || colon == 0 ||
-      !examples::ParseInteger(std::string_view(value).substr(colon + 1), 0, 65535,
-                              &options->listen_port)) {
+      !examples::ParseInteger(value.substr(colon + 1), 0, 65535, &options->listen_port)) {
     return "expected HOST:PORT, not \"" + value + "\"";
   }
   std::string host = value.substr(0, colon);
@@ -62,7 +61,7 @@ std::string ParseOptions(int argc, char** argv, Options* options) {
                            options->has_hash_key = true;
                            return value.empty() ? "the key is empty" : "";
                          }};
-  const std::string error = examples::ParseFlags(
+  std::string error = examples::ParseFlags(
       argc, argv,
       {TextFlag("--policy", &options->policy), listen, TextFlag("--cert", &options->cert),
        TextFlag("--key", &options->key), TextFlag("--access-log", &options->access_log),

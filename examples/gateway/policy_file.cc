@@ -38,8 +38,8 @@ std::optional<std::string> ResolveSecret(int32_t kind, const std::string& name,
   }
   if (kind == WEIR_SECRET_FILE) {
     std::optional<std::string> text = ReadFile(name, error);
-    if (text.has_value()) *text = WithoutLineEnd(*std::move(text));
-    return text;
+    if (!text.has_value()) return std::nullopt;
+    return WithoutLineEnd(*std::move(text));
   }
   *error = "the secret " + name + " is of a kind that this gateway does not know";
   return std::nullopt;

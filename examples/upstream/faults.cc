@@ -38,7 +38,7 @@ std::string Faults::AddOne(std::string_view spec) {
   const std::string_view kind = spec.substr(0, equals);
   const bool has_value = equals != std::string_view::npos;
   const std::string_view value = has_value ? spec.substr(equals + 1) : std::string_view();
-  const std::string wrong_value =
+  std::string wrong_value =
       "fault " + std::string(kind) + ": wrong value \"" + std::string(value) + "\"";
 
   struct Timed {
@@ -83,7 +83,7 @@ std::string Faults::Add(std::string_view list) {
     const std::string_view spec = Trim(list.substr(0, comma));
     list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
     if (spec.empty()) continue;
-    const std::string error = AddOne(spec);
+    std::string error = AddOne(spec);
     if (!error.empty()) return error;
     specs.emplace_back(spec);
   }

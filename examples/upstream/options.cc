@@ -56,7 +56,7 @@ std::string ParseOptions(int argc, char** argv, Options* options) {
                         }};
   const Flag fault = {"--fault", true,
                       [=](const std::string& value) { return options->faults.Add(value); }};
-  const std::string error = examples::ParseFlags(
+  std::string error = examples::ParseFlags(
       argc, argv,
       {TextFlag("--host", &options->host), NumberFlag("--port", 0, 65535, &options->port), dialect,
        TextFlag("--key", &options->key),

@@ -124,8 +124,7 @@ std::vector<std::string> TransactionImpl::DimensionValues() const {
 Instruments::Labels TransactionImpl::LabelsWith(const std::vector<std::string>& custom) const {
   Instruments::Labels labels;
   labels.route = request_.route == nullptr ? std::string_view() : request_.route->name;
-  labels.consumer =
-      request_.consumer == nullptr ? std::string_view() : std::string_view(request_.consumer->id);
+  if (request_.consumer != nullptr) labels.consumer = request_.consumer->id;
   labels.model = request_.model;
   labels.backend = request_.backend;
   labels.custom.assign(custom.begin(), custom.end());

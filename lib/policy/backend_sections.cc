@@ -28,13 +28,14 @@ void Compiler::ReadUrl(const Place& place, Backend* backend) {
   reader_.String(place, &url);
   if (!place.value.Is(json::Type::kString)) return;
   const size_t scheme_end = url.find("://");
-  const std::string_view scheme = std::string_view(url).substr(0, scheme_end);
+  const std::string_view whole = url;
+  const std::string_view scheme = whole.substr(0, scheme_end);
   if (scheme_end == std::string::npos || (scheme != "https" && scheme != "http")) {
     return reader_.Complain(place, "expected a URL that begins with https:// or http://");
   }
   const size_t host_begin = scheme_end + 3;
   const size_t path_begin = std::min(url.find('/', host_begin), url.size());
-  if (!IsHostText(std::string_view(url).substr(host_begin, path_begin - host_begin))) {
+  if (!IsHostText(whole.substr(host_begin, path_begin - host_begin))) {
     return reader_.Complain(place, "expected a host, and a port if need be, after ://");
   }
   std::string path = url.substr(path_begin);

@@ -61,6 +61,7 @@ class Compiler {
   template <typename T>
   static std::vector<std::string_view> NamesOf(const std::vector<T>& section) {
     std::vector<std::string_view> names;
+    names.reserve(section.size());
     for (const T& entry : section) names.push_back(entry.name);
     return names;
   }

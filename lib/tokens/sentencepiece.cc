@@ -97,7 +97,8 @@ class Model final : public SentenceModel {
   }
 
   std::string_view TokenBytes(uint32_t id) const override {
-    return id < pieces_.size() ? std::string_view(pieces_[id]) : std::string_view();
+    if (id >= pieces_.size()) return {};
+    return pieces_[id];
   }
 
  private:
