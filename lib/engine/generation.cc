@@ -31,7 +31,7 @@ absl::Status CheckSecrets(const policy::Policy& policy) {
 
 absl::StatusOr<std::shared_ptr<const Generation>> Generation::Make(
     std::shared_ptr<state::Segment> segment, std::shared_ptr<const policy::Policy> policy,
-    const Options& options, std::shared_ptr<Instruments> previous_instruments) {
+    const Options& options, const std::shared_ptr<Instruments>& previous_instruments) {
   if (absl::Status status = CheckSecrets(*policy); !status.ok()) return status;
   auto made = std::make_shared<Generation>();
   made->segment = std::move(segment);
@@ -60,7 +60,7 @@ absl::StatusOr<std::shared_ptr<const Generation>> Generation::Make(
     if (!balanced.ok()) return balanced.status();
     made->pools.push_back(*std::move(balanced));
   }
-  auto instruments = Instruments::Make(plan, std::move(previous_instruments));
+  auto instruments = Instruments::Make(plan, previous_instruments);
   if (!instruments.ok()) return instruments.status();
   made->instruments = *std::move(instruments);
   return std::shared_ptr<const Generation>(std::move(made));

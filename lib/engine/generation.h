@@ -34,7 +34,7 @@ struct Generation {
 
   static absl::StatusOr<std::shared_ptr<const Generation>> Make(
       std::shared_ptr<state::Segment> segment, std::shared_ptr<const policy::Policy> policy,
-      const Options& options, std::shared_ptr<Instruments> previous_instruments);
+      const Options& options, const std::shared_ptr<Instruments>& previous_instruments);
 };
 
 }  // namespace weir::engine

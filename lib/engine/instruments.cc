@@ -20,7 +20,7 @@ constexpr uint64_t kFirstTokenBounds[] = {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Instruments>> Instruments::Make(
-    const policy::Plan& plan, std::shared_ptr<Instruments> previous) {
+    const policy::Plan& plan, const std::shared_ptr<Instruments>& previous) {
   auto made = std::make_shared<Instruments>();
   uint32_t max_series = 2000;
   for (const policy::Meter& meter : plan.meters) {

@@ -36,8 +36,8 @@ class Instruments {
 
   // The registry of `previous` is kept, and with it every count, unless the policy's dimensions or
   // bounds changed: series cannot change their labels, so then they begin anew.
-  static absl::StatusOr<std::shared_ptr<Instruments>> Make(const policy::Plan& plan,
-                                                           std::shared_ptr<Instruments> previous);
+  static absl::StatusOr<std::shared_ptr<Instruments>> Make(
+      const policy::Plan& plan, const std::shared_ptr<Instruments>& previous);
 
   // The labels that the policy's meters add, each once, in the order of the document.
   const std::vector<std::string>& custom_labels() const { return custom_labels_; }

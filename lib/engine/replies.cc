@@ -41,9 +41,7 @@ void TransactionImpl::RemoveHeader(std::string_view name) {
 
 // Rounded up, so that who waits that long is admitted; never 0, which some clients take for "now".
 void TransactionImpl::SetRetryHeaders(int64_t retry_after_ns) {
-  if (retry_after_ns == limits::kNever || retry_after_ns > kLongWaitNs) {
-    SetHeader("x-should-retry", "false");
-  }
+  if (retry_after_ns > kLongWaitNs) SetHeader("x-should-retry", "false");  // kNever too
   if (retry_after_ns == limits::kNever) return;
   const auto ns = static_cast<uint64_t>(std::max<int64_t>(retry_after_ns, 1));
   SetHeader("retry-after", std::to_string(CeilDiv(ns, kSecond)));
