@@ -64,8 +64,6 @@ class Reader {
   // A word that the contract has and this release does not carry out.
   void NotYet(const Place& place);
 
-  size_t fault_count() const { return faults_->size(); }
-
  private:
   bool Expect(const Place& place, json::Type type);
   void ComplainAt(size_t offset, const std::string& path, std::string message);
