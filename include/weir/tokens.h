@@ -5,21 +5,27 @@
 //
 //   const weir::tokens::Tokenizer* t = weir::tokens::Find("o200k_base");
 //   size_t n = t->Count("Hello, world");                      // 3
+//   if (t->CountUpTo(prompt, 1000) > 1000) …                  // reads no more than it must
 //
 //   std::string_view name = weir::tokens::EncodingForModel("gpt-4o-2024-08-06");
 //   if (const auto* t = weir::tokens::Find(name)) …           // else estimate, and say so
 //
-// The tables of cl100k_base (5 MB) and o200k_base (10 MB) are inside the library: read-only pages
-// that all processes share and that are read from disk as they are touched. Nothing runs at
-// start-up. A hand-written pre-tokenizer carries out tiktoken's splitting rules with the categories
-// of Unicode 16.0, the version that tiktoken uses; byte-pair merging gives the ids.
+//   weir::tokens::Counter counter(*t);                        // text that comes in pieces
+//   counter.Append("Hel"); counter.Append("lo"); counter.Total();
+//
+// The tables of the encodings (1 to 9 MB each) are inside the library: read-only pages that all
+// processes share and that are read from disk as they are touched; a build can leave encodings out.
+// Nothing runs at start-up. The splitting rules are tiktoken's with the categories of Unicode 16.0,
+// the version that tiktoken uses, carried out on 64 bytes at once where the processor can;
+// byte-pair merging gives the ids. Pieces that were merged before are remembered in a fixed piece
+// of memory that all threads of a process share (see SetPieceCache).
 //
 // Text is any bytes. Text that is not UTF-8 never fails (see Count). Text that looks like a special
-// token ("<|endoftext|>") is text. What a provider adds round a text (the roles and frames of a
-// chat) is not text and is not counted here.
+// token ("<|endoftext|>") is text unless EncodeWithSpecials is asked. What a provider adds round a
+// text (the roles and frames of a chat) is not text and is not counted here: weir/prompt_meter.h.
 //
-// Threads: a Tokenizer is immutable; any number of threads may share it.
-// Cost: linear in the text but for a piece (a word, a run of blanks) of more than 64 bytes, which
+// Threads: a Tokenizer is immutable; any number of threads may share it. A Counter belongs to one.
+// Cost: linear in the text but for a piece (a word, a run of blanks) of more than 64 parts, which
 //   takes O(n log n) of its own length at most, whatever it holds. No recursion and little stack.
 //   Memory is allocated for such a piece, up to about 45 bytes for each of its bytes, and for a
 //   piece that is not UTF-8; it is freed at the end of the call.
@@ -36,8 +42,15 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 
 namespace weir::tokens {
+
+// A token that stands for no text of its own, and the text by which people write it.
+struct SpecialToken {
+  std::string_view text;
+  uint32_t id;
+};
 
 class Tokenizer {
  public:
@@ -51,18 +64,80 @@ class Tokenizer {
   // Unicode Standard, section 3.9; the decoders of the WHATWG Encoding Standard).
   virtual size_t Count(std::string_view text) const = 0;
 
+  // Count(text) if that is at most `limit`, else a number above `limit`: then no more was read than
+  // it took to know. Built-in tokenizers do not read a text at all that is too long to fit.
+  virtual size_t CountUpTo(std::string_view text, size_t limit) const;
+
   // The token ids of `text`, appended to `ids`. Returns how many were appended: always Count(text).
   virtual size_t Encode(std::string_view text, std::vector<uint32_t>* ids) const = 0;
 
-  // The bytes of token `id`; empty when there is no such token. Valid as long as the tokenizer. A
-  // token can be a part of a character. For the built-in ones, the bytes of Encode's ids joined are
-  // the text, if it is UTF-8.
+  // The bytes of token `id`; empty when there is no such token, or when it is special. Valid as
+  // long as the tokenizer. A token can be a part of a character. For the built-in ones, the bytes
+  // of Encode's ids joined are the text, if it is UTF-8.
   virtual std::string_view TokenBytes(uint32_t id) const = 0;
+
+  // None unless the tokenizer says otherwise. Valid as long as the tokenizer.
+  virtual absl::Span<const SpecialToken> Specials() const;
+
+  // How many bytes at the front of `text` count the same whatever follows them:
+  // Count(text + x) == Count(text.substr(0, n)) + Count(text.substr(n) + x) for every x. What
+  // remains is the last word or two, but 0 is always right, and all that other tokenizers say.
+  virtual size_t StableBytes(std::string_view text) const;
 };
 
-// The built-in tokenizer called `encoding` ("cl100k_base", "o200k_base"), valid until the process
-// ends; null when unknown. "o200k_harmony" has the ranks of o200k_base: ask for that.
+// `text` with special tokens: each place where the text of one of Specials() stands becomes that
+// token, the longest where several begin; the text between is encoded by itself. Only for text that
+// the caller wrote: in a stranger's text "<|endoftext|>" is text. Returns how many ids it appended.
+size_t EncodeWithSpecials(const Tokenizer& tokenizer, std::string_view text,
+                          std::vector<uint32_t>* ids);
+
+// The bytes that `ids` stand for, those of special tokens as their text. INVALID_ARGUMENT names the
+// first id that there is not. What Encode made of UTF-8 is that UTF-8 again.
+absl::StatusOr<std::string> Decode(const Tokenizer& tokenizer, absl::Span<const uint32_t> ids);
+
+// The length of the longest beginning of `text` that ends with a whole token and a whole character
+// of it and has at most `max_tokens` tokens when it is counted by itself. For cutting a text to a
+// budget or into chunks. Reads little more of `text` than it returns.
+size_t SplitAt(const Tokenizer& tokenizer, std::string_view text, size_t max_tokens);
+
+// Counts a text that is appended to: exact for any cuts, those inside a character too.
+//
+// It keeps what more text could still change: the last word or two, or all of the text if the
+// tokenizer's StableBytes cannot tell. The cost of an Append is that of the text appended, and now
+// and then of what was kept.
+class Counter {
+ public:
+  // `tokenizer` must outlive this.
+  explicit Counter(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {}
+
+  void Append(std::string_view bytes);
+
+  // The number of tokens of all that was appended, as Count would tell it.
+  size_t Total() const { return settled_ + (kept_.empty() ? 0 : tokenizer_->Count(kept_)); }
+
+ private:
+  void Settle();
+
+  const Tokenizer* tokenizer_;
+  size_t settled_ = 0;    // tokens that nothing can change any more
+  std::string kept_;      // the text after them
+  size_t settle_at_ = 0;  // look for stable bytes when kept_ is that long
+};
+
+// Sets whether built-in tokenizers remember how many tokens a piece has that is none itself; they
+// do unless told otherwise. The memory for it is part of the process, 3.5 MiB an encoding, and
+// becomes real as it is used. Without it counts are the same, and running text takes about twice as
+// long. For all threads, at once.
+void SetPieceCache(bool on);
+
+// The built-in tokenizer called `encoding` ("o200k_base", "cl100k_base", "o200k_harmony",
+// "p50k_base", "p50k_edit", "r50k_base" or "gpt2"), valid until the process ends; null when unknown
+// or left out of this build.
 const Tokenizer* Find(std::string_view encoding);
+
+// What to estimate with when a model's encoding is not known: o200k_base, or the best there is in
+// this build.
+const Tokenizer& Default();
 
 // The names that Find knows, for messages.
 std::vector<std::string_view> EncodingNames();

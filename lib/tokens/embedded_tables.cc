@@ -18,5 +18,13 @@
           "\n"                                  \
           ".popsection\n")
 
+#if WEIR_WITH_P50K
+WEIR_EMBED(weir_tokens_r50k_base, WEIR_R50K_BASE_TABLE);
+WEIR_EMBED(weir_tokens_p50k_base, WEIR_P50K_BASE_TABLE);
+#endif
+#if WEIR_WITH_CL100K
 WEIR_EMBED(weir_tokens_cl100k_base, WEIR_CL100K_BASE_TABLE);
+#endif
+#if WEIR_WITH_O200K
 WEIR_EMBED(weir_tokens_o200k_base, WEIR_O200K_BASE_TABLE);
+#endif

@@ -7,32 +7,57 @@ namespace {
 
 struct Family {
   std::string_view prefix;
-  bool o200k;  // o200k_base; else cl100k_base
+  std::string_view encoding;
 };
+
+constexpr std::string_view kO200k = "o200k_base", kCl100k = "cl100k_base", kP50k = "p50k_base",
+                           kP50kEdit = "p50k_edit", kR50k = "r50k_base";
 
 // The model tables that OpenAI publishes with tiktoken, as families. A name belongs to a family if
 // it is the family's or goes on with '-' (a size, a date), ':' (a fine-tune's owner) or '@' (a
-// revision); after a prefix that ends in one of those or in '.', anything may follow. "gpt-oss"
-// uses o200k_harmony: the ranks of o200k_base, with special tokens that text never becomes.
+// revision); after a prefix that ends in one of those or in '.', anything may follow.
 constexpr Family kFamilies[] = {
-    {"gpt-5", true},
-    {"gpt-5.", true},
-    {"gpt-4.5", true},
-    {"gpt-4.1", true},
-    {"gpt-4o", true},
-    {"chatgpt-4o", true},
-    {"gpt-oss", true},
-    {"o1", true},
-    {"o3", true},
-    {"o4-mini", true},
-    {"gpt-4", false},
-    {"gpt-3.5-turbo", false},
-    {"gpt-3.5", false},
-    {"gpt-35-turbo", false},
-    {"text-embedding-3-", false},
-    {"text-embedding-ada-002", false},
-    {"davinci-002", false},
-    {"babbage-002", false},
+    {"gpt-5", kO200k},
+    {"gpt-5.", kO200k},
+    {"gpt-4.5", kO200k},
+    {"gpt-4.1", kO200k},
+    {"gpt-4o", kO200k},
+    {"chatgpt-4o", kO200k},
+    {"codex-mini", kO200k},
+    {"computer-use-preview", kO200k},
+    {"gpt-oss", "o200k_harmony"},
+    {"o1", kO200k},
+    {"o3", kO200k},
+    {"o4-mini", kO200k},
+    {"gpt-4", kCl100k},
+    {"gpt-3.5-turbo", kCl100k},
+    {"gpt-3.5", kCl100k},
+    {"gpt-35-turbo", kCl100k},
+    {"text-embedding-3-", kCl100k},
+    {"text-embedding-ada-002", kCl100k},
+    {"davinci-002", kCl100k},
+    {"babbage-002", kCl100k},
+    {"text-davinci-003", kP50k},
+    {"text-davinci-002", kP50k},
+    {"text-davinci-001", kR50k},
+    {"text-curie-001", kR50k},
+    {"text-babbage-001", kR50k},
+    {"text-ada-001", kR50k},
+    {"davinci", kR50k},
+    {"curie", kR50k},
+    {"babbage", kR50k},
+    {"ada", kR50k},
+    {"code-davinci-", kP50k},
+    {"code-cushman-", kP50k},
+    {"davinci-codex", kP50k},
+    {"cushman-codex", kP50k},
+    {"text-davinci-edit-", kP50kEdit},
+    {"code-davinci-edit-", kP50kEdit},
+    {"text-similarity-", kR50k},
+    {"text-search-", kR50k},
+    {"code-search-", kR50k},
+    {"gpt2", kR50k},
+    {"gpt-2", kR50k},
 };
 
 bool Belongs(std::string_view model, std::string_view prefix) {
@@ -56,8 +81,7 @@ std::string_view EncodingForModel(std::string_view model) {
       longest = &family;
     }
   }
-  if (longest == nullptr) return {};
-  return longest->o200k ? "o200k_base" : "cl100k_base";
+  return longest == nullptr ? std::string_view() : longest->encoding;
 }
 
 }  // namespace weir::tokens

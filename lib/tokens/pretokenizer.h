@@ -1,6 +1,6 @@
 // Pre-tokenizers: cut a text into the pieces that byte-pair merging then works on one by one.
 //
-// They carry out the two regular expressions of OpenAI's tiktoken by hand. L are letters and N
+// They carry out the three regular expressions of OpenAI's tiktoken by hand. L are letters and N
 // numbers; [upper] and [lower] both hold the letters without case and the marks. By preference:
 //
 //   cl100k_base                              o200k_base
@@ -11,6 +11,9 @@
 //   \s* [\r\n]+                             the same
 //   \s+ (?!\S)                              the same
 //   \s+                                     the same
+//
+// r50k_base, p50k_base and p50k_edit have simpler ones: 's 't 're 've 'm 'll 'd in lower case,
+// ' '? L+, ' '? N+, ' '? [^\s L N]+, \s+ (?!\S), \s+.
 //
 // Each step is linear in what it reads, and no character is read more than a few times, so a text
 // takes linear time whatever it holds. Ill-formed UTF-8 counts as U+FFFD, of class "other".
@@ -25,7 +28,21 @@
 
 namespace weir::tokens {
 
-enum class Pattern : uint8_t { kCl100k, kO200k };
+enum class Pattern : uint8_t { kR50k, kCl100k, kO200k };
+
+// 's 't 're 've 'm 'll 'd at `p`, ASCII letters of either case and U+017F, which folds to s; 0 if
+// none.
+inline size_t ContractionBytes(const char* p, const char* end) {
+  const size_t left = static_cast<size_t>(end - p);
+  if (left < 2 || *p != '\'') return 0;
+  const char first = static_cast<char>(p[1] | 0x20);
+  if (first == 's' || first == 't' || first == 'm' || first == 'd') return 2;
+  if (left < 3) return 0;
+  if (p[1] == '\xC5' && p[2] == '\xBF') return 3;
+  const char second = static_cast<char>(p[2] | 0x20);
+  if (second == 'e') return first == 'r' || first == 'v' ? 3 : 0;
+  return first == 'l' && second == 'l' ? 3 : 0;
+}
 
 // A cursor over one text. `kPattern` chooses the rules at compile time.
 template <Pattern kPattern>
@@ -78,6 +95,7 @@ class Pretokenizer {
 
   const char* PieceEnd(const char* p) {
     const Char first = At(p);
+    if constexpr (kPattern == Pattern::kR50k) return OldPieceEnd(p, first);
     switch (first.char_class) {
       case kNumber:
         return NumberEnd(p + first.bytes);
@@ -88,7 +106,7 @@ class Pretokenizer {
     }
     if constexpr (kPattern == Pattern::kCl100k) {
       if (first.char_class == kOther) {
-        if (const size_t bytes = ContractionBytes(p)) return p + bytes;
+        if (const size_t bytes = ContractionBytes(p, end_)) return p + bytes;
       }
     }
     if (const char* end = WordEnd(p, first)) return end;
@@ -97,6 +115,21 @@ class Pretokenizer {
       const Char second = At(p + 1);
       if (In(kPunctuation, second.char_class)) return PunctuationEnd(p + 1 + second.bytes);
     }
+    return WhitespaceEnd(p);
+  }
+
+  // The rules of r50k.
+  const char* OldPieceEnd(const char* p, Char first) {
+    if (*p == '\'') {
+      const size_t bytes = ContractionBytes(p, end_);
+      const bool lower = p[1] >= 'a' && (bytes == 2 || p[2] >= 'a');
+      if (bytes != 0 && lower && static_cast<unsigned char>(p[1]) < 0x80) return p + bytes;
+    }
+    const Char start = *p == ' ' ? At(p + 1) : first;
+    const char* const after = *p == ' ' ? p + 1 + start.bytes : p + first.bytes;
+    if (In(kLetters, start.char_class)) return SkipAll(after, kLetters);
+    if (start.char_class == kNumber) return SkipAll(after, Set(kNumber));
+    if (In(kPunctuation, start.char_class)) return SkipAll(after, kPunctuation);
     return WhitespaceEnd(p);
   }
 
@@ -121,8 +154,9 @@ class Pretokenizer {
     return p;
   }
 
-  // \s*[\r\n]+ | \s+(?!\S) | \s+. The first backs off to the last newline of the run; the second
-  // leaves the last character to what follows, if something does and if one is left before it.
+  // \s*[\r\n]+ | \s+(?!\S) | \s+, or only the last two. The first backs off to the last newline of
+  // the run; the second leaves the last character to what follows, if something does and if one is
+  // left before it.
   const char* WhitespaceEnd(const char* p) {
     const char* const begin = p;
     const char* after_newline = nullptr;
@@ -137,7 +171,7 @@ class Pretokenizer {
       last = p;
       p += c.bytes;
     }
-    if (after_newline != nullptr) return after_newline;
+    if (kPattern != Pattern::kR50k && after_newline != nullptr) return after_newline;
     return p == end_ || last == begin ? p : last;
   }
 
@@ -148,7 +182,7 @@ class Pretokenizer {
       return In(kLetters, first.char_class) || end != p + first.bytes ? end : nullptr;
     } else {
       const char* end = CasedWordEnd(p, first);
-      return end == nullptr ? nullptr : end + ContractionBytes(end);
+      return end == nullptr ? nullptr : end + ContractionBytes(end, end_);
     }
   }
 
@@ -189,24 +223,16 @@ class Pretokenizer {
     return {nullptr, p == begin ? nullptr : p};
   }
 
-  // 's 't 're 've 'm 'll 'd, ASCII letters of either case and U+017F, which folds to s; 0 if none.
-  size_t ContractionBytes(const char* p) const {
-    const size_t left = static_cast<size_t>(end_ - p);
-    if (left < 2 || *p != '\'') return 0;
-    const char first = static_cast<char>(p[1] | 0x20);
-    if (first == 's' || first == 't' || first == 'm' || first == 'd') return 2;
-    if (left < 3) return 0;
-    if (p[1] == '\xC5' && p[2] == '\xBF') return 3;
-    const char second = static_cast<char>(p[2] | 0x20);
-    if (second == 'e') return first == 'r' || first == 'v' ? 3 : 0;
-    return first == 'l' && second == 'l' ? 3 : 0;
-  }
-
   const char* begin_ = nullptr;
   const char* p_;
   const char* const end_;
   bool ill_formed_ = false;
 };
+
+// How many bytes at the front of `text` are cut into the same pieces whatever follows them: up to
+// the last place where a letter or a number is followed by something that no rule joins to it, or
+// anything by a blank. The rules of all patterns agree on these places.
+size_t StablePieces(std::string_view text);
 
 }  // namespace weir::tokens
 

@@ -4,14 +4,19 @@
 // file is all that the two share. Offsets are from the table's start and nothing is relocated: the
 // bytes work wherever they are mapped. Integers are in the byte order of the target.
 //
-// Whole pieces are looked up in three open-addressing tables by length, because a key that fits in
-// one or two words is compared without touching the token's bytes. A fourth table maps two adjacent
-// tokens to the token they merge into. Probing is linear and never wraps: each table ends with an
-// empty entry.
+// Whole pieces are looked up in three tables by length, because a key that fits in one or two words
+// is compared without touching the token's bytes. The two for up to 15 bytes are perfect hash
+// tables: keys fall into small buckets, and the generator has found for each bucket a pilot that
+// sends its keys to slots of their own, so a look-up reads one pilot and one slot whatever it finds
+// (Pibiri, Trani: "PTHash: revisiting FCH minimal perfect hashing", 2021). Longer tokens are few,
+// and a fourth table maps two adjacent tokens to the token they merge into: there probing is linear
+// and never wraps, as each ends with an empty entry. A fifth says the same for two single bytes,
+// which merging begins with, by their values.
 
 #ifndef WEIR_LIB_TOKENS_RANK_TABLE_H_
 #define WEIR_LIB_TOKENS_RANK_TABLE_H_
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -22,31 +27,38 @@ namespace weir::tokens {
 
 static_assert(std::endian::native == std::endian::little, "keys are read as little-endian words");
 
-inline constexpr uint64_t kTableMagic = 0x314c424154524957;  // "WIRTABL1"
+inline constexpr uint64_t kTableMagic = 0x324c424154524957;  // "WIRTABL2"
 inline constexpr uint32_t kNoToken = 0xFFFFFFFF;
 inline constexpr int kIdBits = 18;  // 2^18 > 199,998; a pair and its result fill 54 bits of a word
 inline constexpr uint32_t kMaxTokens = (1u << kIdBits) - 1;
+
+struct PerfectHash {
+  uint32_t buckets;
+  uint32_t slots;
+  uint32_t pilots;  // offset of uint16_t[buckets]
+};
 
 struct TableHeader {
   uint64_t magic;
   uint32_t token_count;
   uint32_t max_token_bytes;
-  // Home slots; each table has some entries more, for the probes that start in its last ones.
-  uint32_t short_slots;   // tokens of 1 to 7 bytes
-  uint32_t middle_slots;  // 8 to 15 bytes
-  uint32_t long_slots;    // 16 bytes and more
+  uint32_t long_slots;  // tokens of 16 bytes and more; home slots, as are the next
   uint32_t pair_slots;
   // Offsets of the sections.
   uint32_t byte_ids;     // uint32_t[256]: the token of each single byte
   uint32_t token_begin;  // uint32_t[token_count + 1]: into token_bytes
   uint32_t token_bytes;
-  uint32_t short_keys;    // uint64_t: the bytes, and the length in the top one; 0
-                          // is empty
-  uint32_t short_ids;     // uint32_t
-  uint32_t middle_keys;   // MiddleKey; high 0 is empty
-  uint32_t middle_ids;    // uint32_t
-  uint32_t long_entries;  // LongEntry
-  uint32_t pairs;         // uint64_t: left, right, result, kIdBits each; kNoPair is empty
+  PerfectHash short_hash;   // tokens of 1 to 7 bytes
+  uint32_t short_keys;      // uint64_t: the bytes, and the length in the top one
+  uint32_t short_ids;       // uint32_t
+  PerfectHash middle_hash;  // 8 to 15 bytes
+  uint32_t middle_keys;     // MiddleKey
+  uint32_t middle_ids;      // uint32_t
+  uint32_t long_entries;    // LongEntry
+  uint32_t pairs;           // uint64_t: left, right, result, kIdBits each; kNoPair is empty
+  uint32_t byte_pairs;      // uint32_t[65536]: by the first byte, then the second; or kNoToken
+  uint32_t pair_filter;     // uint64_t[kFilterBits / 64]: bit FilterBit(hash) is set for each pair
+  uint32_t whole_chars;     // uint32_t[65536]: by code point, see WholeChar; or kNoToken
   uint32_t table_bytes;
 };
 
@@ -97,35 +109,68 @@ inline uint32_t HomeSlot(uint64_t hash, uint32_t slots) {
   return static_cast<uint32_t>(((hash >> 32) * slots) >> 32);
 }
 
+// Most pairs that merging asks for are none. A filter of one bit for each hash says so from a place
+// that stays in the second-level cache, at an eighth of false hopes for 200,000 pairs.
+inline constexpr uint32_t kFilterBits = uint32_t{1} << 21;
+inline uint32_t FilterBit(uint64_t hash) { return static_cast<uint32_t>(hash) % kFilterBits; }
+
+// Where a bucket's pilot sends a key.
+inline uint32_t PilotSlot(uint64_t hash, uint32_t pilot, uint32_t slots) {
+  const uint32_t moved = static_cast<uint32_t>(hash) ^ pilot * uint32_t{0x9E3779B1};
+  return static_cast<uint32_t>(uint64_t{moved} * slots >> 32);
+}
+
 inline uint64_t PairKey(uint32_t left, uint32_t right) {
   return static_cast<uint64_t>(left) << kIdBits | right;
 }
 
-// Up to 15 bytes as two words, zero-padded, without the length.
-inline MiddleKey LoadBytes(const char* bytes, size_t size, const char* limit) {
-  MiddleKey key = {0, 0};
-  if (limit - bytes >= 16) [[likely]] {
-    std::memcpy(&key, bytes, 16);
-    if (size <= 8) {
-      key.low = size == 8 ? key.low : key.low & ((uint64_t{1} << (8 * size)) - 1);
-      key.high = 0;
-    } else {
-      key.high &= (uint64_t{1} << (8 * (size - 8))) - 1;
-    }
-  } else {
-    std::memcpy(&key, bytes, size);
+// The key of up to 15 bytes, of which kKeyReadBytes can be read: zero-padded, with the length in
+// the top byte of the first word, if that has room for it, else of the second.
+inline constexpr size_t kKeyReadBytes = 16;
+
+inline uint64_t ShortKey(const char* bytes, size_t size) {
+  uint64_t word;
+  std::memcpy(&word, bytes, 8);
+  return (word & ((uint64_t{1} << (8 * size)) - 1)) | static_cast<uint64_t>(size) << 56;
+}
+
+constexpr std::array<MiddleKey, kMiddleBytes + 1> MakeKeyMasks() {
+  std::array<MiddleKey, kMiddleBytes + 1> masks = {};
+  for (size_t size = 0; size < masks.size(); ++size) {
+    masks[size].low = size >= 8 ? ~uint64_t{0} : (uint64_t{1} << 8 * size) - 1;
+    masks[size].high = size <= 8 ? 0 : (uint64_t{1} << 8 * (size - 8)) - 1;
   }
+  return masks;
+}
+inline constexpr std::array<MiddleKey, kMiddleBytes + 1> kKeyMasks = MakeKeyMasks();
+
+inline MiddleKey MiddleKeyOf(const char* bytes, size_t size) {
+  MiddleKey key;
+  std::memcpy(&key, bytes, sizeof key);
+  key.low &= kKeyMasks[size].low;
+  key.high &= kKeyMasks[size].high;
+  key.high |= static_cast<uint64_t>(size) << 56;
   return key;
 }
 
+// A view of a table; copies are cheap.
 class RankTable {
  public:
-  explicit RankTable(const unsigned char* base) {
+  explicit RankTable(const unsigned char* base) : base_(base) {
     std::memcpy(&header_, base, sizeof header_);
-    base_ = base;
+    short_pilots_ = Section<uint16_t>(header_.short_hash.pilots);
+    short_keys_ = Section<uint64_t>(header_.short_keys);
+    middle_pilots_ = Section<uint16_t>(header_.middle_hash.pilots);
+    middle_keys_ = Section<MiddleKey>(header_.middle_keys);
+    pairs_ = Section<uint64_t>(header_.pairs);
+    pair_filter_ = Section<uint64_t>(header_.pair_filter);
+    byte_pairs_ = Section<uint32_t>(header_.byte_pairs);
+    byte_ids_ = Section<uint32_t>(header_.byte_ids);
+    whole_chars_ = Section<uint32_t>(header_.whole_chars);
   }
 
   uint32_t token_count() const { return header_.token_count; }
+  uint32_t max_token_bytes() const { return header_.max_token_bytes; }
 
   std::string_view TokenBytes(uint32_t id) const {
     if (id >= header_.token_count) return {};
@@ -133,58 +178,23 @@ class RankTable {
     return {Section<char>(header_.token_bytes) + begin[0], begin[1] - begin[0]};
   }
 
-  uint32_t ByteToken(unsigned char byte) const { return Section<uint32_t>(header_.byte_ids)[byte]; }
+  uint32_t ByteToken(unsigned char byte) const { return byte_ids_[byte]; }
 
-  // Where the id of the token with exactly these bytes is; null when there is none. A pointer, so
-  // that who only counts does not fetch the id. Bytes up to `limit` may be read. size > 0.
-  const uint32_t* Find(const char* bytes, size_t size, const char* limit) const {
-    if (size <= kShortBytes) return FindShort(LoadBytes(bytes, size, limit).low, size);
-    if (size <= kMiddleBytes) return FindMiddle(LoadBytes(bytes, size, limit), size);
-    if (size <= header_.max_token_bytes) return FindLong(bytes, size);
-    return nullptr;
+  // Where the id of the token with this key is; null when there is none. A pointer, so that who
+  // only counts does not fetch the id. The first for 1 to 7 bytes, the second for 8 to 15.
+  const uint32_t* FindShort(uint64_t key, uint64_t hash) const {
+    const uint32_t slot = SlotOf(hash, header_.short_hash, short_pilots_);
+    if (short_keys_[slot] != key) return nullptr;
+    return Section<uint32_t>(header_.short_ids) + slot;
   }
-
-  // The token that `left` followed by `right` merges into, or kNoToken.
-  uint32_t Merge(uint32_t left, uint32_t right) const {
-    const uint64_t key = PairKey(left, right);
-    const uint64_t* entry =
-        Section<uint64_t>(header_.pairs) + HomeSlot(HashWord(key), header_.pair_slots);
-    for (; *entry != kNoPair; ++entry) {
-      if (*entry >> kIdBits == key) return *entry & kMaxTokens;
-    }
-    return kNoToken;
+  const uint32_t* FindMiddle(MiddleKey key, uint64_t hash) const {
+    const uint32_t slot = SlotOf(hash, header_.middle_hash, middle_pilots_);
+    const MiddleKey found = middle_keys_[slot];
+    if (((found.low ^ key.low) | (found.high ^ key.high)) != 0) return nullptr;
+    return Section<uint32_t>(header_.middle_ids) + slot;
   }
-
- private:
-  template <typename T>
-  const T* Section(uint32_t offset) const {
-    return reinterpret_cast<const T*>(base_ + offset);
-  }
-
-  const uint32_t* FindShort(uint64_t bytes, size_t size) const {
-    const uint64_t key = bytes | static_cast<uint64_t>(size) << 56;
-    const uint64_t* keys = Section<uint64_t>(header_.short_keys);
-    uint32_t slot = HomeSlot(HashWord(key), header_.short_slots);
-    for (; keys[slot] != 0; ++slot) {
-      if (keys[slot] == key) return Section<uint32_t>(header_.short_ids) + slot;
-    }
-    return nullptr;
-  }
-
-  const uint32_t* FindMiddle(MiddleKey key, size_t size) const {
-    key.high |= static_cast<uint64_t>(size) << 56;
-    const MiddleKey* keys = Section<MiddleKey>(header_.middle_keys);
-    uint32_t slot = HomeSlot(HashMiddle(key), header_.middle_slots);
-    for (; keys[slot].high != 0; ++slot) {
-      if (keys[slot].low == key.low && keys[slot].high == key.high) {
-        return Section<uint32_t>(header_.middle_ids) + slot;
-      }
-    }
-    return nullptr;
-  }
-
-  const uint32_t* FindLong(const char* bytes, size_t size) const {
-    const uint64_t hash = HashLong(bytes, size);
+  // 16 bytes and more.
+  const uint32_t* FindLong(const char* bytes, size_t size, uint64_t hash) const {
     const LongEntry* entry =
         Section<LongEntry>(header_.long_entries) + HomeSlot(hash, header_.long_slots);
     for (; entry->id != kNoToken; ++entry) {
@@ -196,7 +206,47 @@ class RankTable {
     return nullptr;
   }
 
+  // The token that `left` followed by `right` merges into, or kNoToken.
+  uint32_t Merge(uint32_t left, uint32_t right) const {
+    const uint64_t key = PairKey(left, right);
+    const uint64_t hash = HashWord(key);
+    const uint32_t bit = FilterBit(hash);
+    if ((pair_filter_[bit / 64] >> bit % 64 & 1) == 0) return kNoToken;
+    const uint64_t* entry = pairs_ + HomeSlot(hash, header_.pair_slots);
+    for (; *entry != kNoPair; ++entry) {
+      if (*entry >> kIdBits == key) return *entry & kMaxTokens;
+    }
+    return kNoToken;
+  }
+  // The same for two single bytes.
+  uint32_t MergeBytes(unsigned char left, unsigned char right) const {
+    return byte_pairs_[static_cast<size_t>(left) << 8 | right];
+  }
+  // The token of a character of two or three bytes which, wherever it does not follow a blank, is
+  // merged to that token before any other merge takes one of its bytes: then merging may begin with
+  // the token. kNoToken for all others.
+  uint32_t WholeChar(uint32_t code_point) const { return whole_chars_[code_point]; }
+
+ private:
+  template <typename T>
+  const T* Section(uint32_t offset) const {
+    return reinterpret_cast<const T*>(base_ + offset);
+  }
+
+  static uint32_t SlotOf(uint64_t hash, const PerfectHash& table, const uint16_t* pilots) {
+    return PilotSlot(hash, pilots[HomeSlot(hash, table.buckets)], table.slots);
+  }
+
   const unsigned char* base_;
+  const uint16_t* short_pilots_;
+  const uint64_t* short_keys_;
+  const uint16_t* middle_pilots_;
+  const MiddleKey* middle_keys_;
+  const uint64_t* pairs_;
+  const uint64_t* pair_filter_;
+  const uint32_t* byte_pairs_;
+  const uint32_t* byte_ids_;
+  const uint32_t* whole_chars_;
   TableHeader header_;
 };
 

@@ -3,23 +3,11 @@
 namespace weir::tokens {
 namespace {
 
-#include "tokens/data/unicode_classes.inc"
-
 constexpr bool IsContinuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
 constexpr Char IllFormed(size_t bytes) { return {kOther, static_cast<uint8_t>(bytes), true}; }
 
 }  // namespace
-
-CharClass ClassOf(char32_t code_point) {
-  if (code_point >= kUnicodeTableEnd) {
-    const bool mark = code_point >= kUnicodeMarksBegin && code_point < kUnicodeMarksEnd;
-    return mark ? kMark : kOther;
-  }
-  const uint64_t word =
-      kUnicodeClasses[kUnicodeBlock[code_point >> 8] * 16u + (code_point >> 4 & 15)];
-  return static_cast<CharClass>(word >> (code_point & 15) * 4 & 15);
-}
 
 // Table 3-7 of the Unicode Standard: which second bytes may follow a first one. A part ends before
 // the first byte that cannot go on (section 3.9, "substitution of maximal subparts").

@@ -12,6 +12,8 @@
 
 namespace weir::tokens {
 
+#include "tokens/data/unicode_classes.inc"
+
 // The order is that of data/make_unicode.py.
 enum CharClass : uint8_t {
   kOther,      // everything not named below, unassigned code points too
@@ -35,7 +37,38 @@ constexpr ClassSet Set(CharClass first, Classes... rest) {
 }
 constexpr bool In(ClassSet set, CharClass c) { return (set >> c & 1) != 0; }
 
-CharClass ClassOf(char32_t code_point);
+inline CharClass ClassOf(char32_t code_point) {
+  if (code_point >= kUnicodeTableEnd) {
+    const bool mark = code_point >= kUnicodeMarksBegin && code_point < kUnicodeMarksEnd;
+    return mark ? kMark : kOther;
+  }
+  const uint64_t word =
+      kUnicodeClasses[kUnicodeBlock[code_point >> 8] * 16u + (code_point >> 4 & 15)];
+  return static_cast<CharClass>(word >> (code_point & 15) * 4 & 15);
+}
+
+// The class of a character of two to four bytes; kEnd if it is not UTF-8, or if it is U+017F, which
+// can be a contraction's s. Four bytes can be read at `p`; what lies behind the text are zeros.
+[[gnu::always_inline]] inline CharClass MultiByteClass(const char* p) {
+  const auto byte = [p](size_t i) { return static_cast<unsigned char>(p[i]); };
+  const uint32_t lead = byte(0), second = byte(1) ^ 0x80u, third = byte(2) ^ 0x80u;
+  if (lead < 0xE0) {
+    const uint32_t code_point = (lead & 0x1F) << 6 | second;
+    if (second > 0x3F || lead < 0xC2 || code_point == 0x17F) return kEnd;
+    return ClassOf(code_point);
+  }
+  if (lead < 0xF0) {
+    const uint32_t code_point = (lead & 0x0F) << 12 | second << 6 | third;
+    const bool surrogate = code_point - 0xD800 < 0x800;
+    if ((second | third) > 0x3F || code_point < 0x800 || surrogate) return kEnd;
+    return ClassOf(code_point);
+  }
+  const uint32_t fourth = byte(3) ^ 0x80u;
+  const uint32_t code_point = (lead & 0x07) << 18 | second << 12 | third << 6 | fourth;
+  const bool outside = code_point < 0x10000 || code_point > 0x10FFFF || lead > 0xF4;
+  if ((second | third | fourth) > 0x3F || outside) return kEnd;
+  return ClassOf(code_point);
+}
 
 struct Char {
   CharClass char_class;

@@ -52,6 +52,7 @@ struct Element {
   size_t least = 1, most = 1;
   std::vector<std::u32string> words = {};
   bool not_before_non_space = false;  // (?!\S)
+  bool exact_case = false;            // of the words
 };
 using Expression = std::vector<Element>;
 
@@ -70,7 +71,9 @@ size_t Match(const Expression& expression, size_t from, const std::u32string& te
   }
   for (const std::u32string& word : element.words) {
     std::u32string folded = text.substr(at, word.size());
-    for (char32_t& c : folded) c = Fold(c);
+    if (!element.exact_case) {
+      for (char32_t& c : folded) c = Fold(c);
+    }
     if (folded != word) continue;
     const size_t end = Match(expression, from + 1, text, at + word.size());
     if (end != kMany) return end;
@@ -93,8 +96,9 @@ size_t Match(const Expression& expression, size_t from, const std::u32string& te
 Element Optional(Predicate p) { return {p, 0, 1}; }
 Element Star(Predicate p) { return {p, 0, kMany}; }
 Element Plus(Predicate p) { return {p, 1, kMany}; }
-Element Contraction(size_t least) {
-  return {nullptr, least, 1, {U"'s", U"'t", U"'re", U"'ve", U"'m", U"'ll", U"'d"}};
+Element Contraction(size_t least, bool exact_case = false) {
+  return {nullptr, least,     1, {U"'s", U"'t", U"'re", U"'ve", U"'m", U"'ll", U"'d"},
+          false,   exact_case};
 }
 Element NotBeforeNonSpace() { return {nullptr, 0, 0, {}, true}; }
 bool IsBlank(char32_t c) { return c == U' '; }
@@ -119,6 +123,15 @@ const std::vector<Expression>& Alternatives(const std::string& encoding) {
       {Plus(IsSpace), NotBeforeNonSpace()},
       {Plus(IsSpace)},
   };
+  static const std::vector<Expression> r50k = {
+      {Contraction(1, true)},
+      {Optional(IsBlank), Plus(IsLetter)},
+      {Optional(IsBlank), Plus(IsNumber)},
+      {Optional(IsBlank), Plus(IsPunctuation)},
+      {Plus(IsSpace), NotBeforeNonSpace()},
+      {Plus(IsSpace)},
+  };
+  if (encoding == "r50k_base" || encoding == "p50k_base") return r50k;
   return encoding == "cl100k_base" ? cl100k : o200k;
 }
 
@@ -127,6 +140,10 @@ const std::vector<Expression>& Alternatives(const std::string& encoding) {
 const Ranks& RanksOf(const std::string& encoding) {
   static const Ranks cl100k = ReadRanks("cl100k_base");
   static const Ranks o200k = ReadRanks("o200k_base");
+  static const Ranks r50k = ReadRanks("r50k_base");
+  static const Ranks p50k = ReadRanks("p50k_base");
+  if (encoding == "r50k_base") return r50k;
+  if (encoding == "p50k_base") return p50k;
   return encoding == "cl100k_base" ? cl100k : o200k;
 }
 

@@ -39,15 +39,28 @@ std::vector<std::string> Pieces(std::string_view text) {
   return pieces;
 }
 
+std::vector<std::string> PiecesOf(const std::string& encoding, std::string_view text) {
+  if (encoding == "cl100k_base") return Pieces<Pattern::kCl100k>(text);
+  if (encoding == "o200k_base") return Pieces<Pattern::kO200k>(text);
+  return Pieces<Pattern::kR50k>(text);
+}
+
+const unsigned char* TableOf(const std::string& encoding) {
+  if (encoding == "cl100k_base") return weir_tokens_cl100k_base;
+  if (encoding == "o200k_base") return weir_tokens_o200k_base;
+  return encoding == "p50k_base" ? weir_tokens_p50k_base : weir_tokens_r50k_base;
+}
+
+constexpr const char* kEncodings[] = {"r50k_base", "p50k_base", "cl100k_base", "o200k_base"};
+
 // Pieces too, because many wrong cuts happen to give the right ids.
 void CheckAgainstTwin(const std::string& text) {
-  for (const char* encoding : {"cl100k_base", "o200k_base"}) {
-    const bool cl100k = std::string_view(encoding) == "cl100k_base";
+  for (const char* encoding : kEncodings) {
     std::vector<std::string> expected_pieces;
     for (const auto& piece : testing::NaivePieces(encoding, testing::DecodeLossy(text))) {
       expected_pieces.push_back(EncodeUtf8(piece));
     }
-    const auto pieces = cl100k ? Pieces<Pattern::kCl100k>(text) : Pieces<Pattern::kO200k>(text);
+    const auto pieces = PiecesOf(encoding, text);
     if (pieces != expected_pieces) {
       INFO(encoding << " " << Hex(text));
       REQUIRE(pieces == expected_pieces);
@@ -55,10 +68,13 @@ void CheckAgainstTwin(const std::string& text) {
     const std::vector<uint32_t> expected = NaiveEncode(encoding, text);
     std::vector<uint32_t> found;
     Find(encoding)->Encode(text, &found);
-    if (found != expected || Find(encoding)->Count(text) != expected.size()) {
+    // Twice, because the second time the pieces are remembered.
+    const size_t first = Find(encoding)->Count(text), second = Find(encoding)->Count(text);
+    if (found != expected || first != expected.size() || second != first) {
       INFO(encoding << " " << Hex(text));
       REQUIRE(found == expected);
-      REQUIRE(Find(encoding)->Count(text) == expected.size());
+      REQUIRE(first == expected.size());
+      REQUIRE(second == first);
     }
   }
 }
@@ -95,6 +111,23 @@ TEST_CASE("short strings over a small alphabet match the twin") {
   for (int round = 0; round < 100000; ++round) {
     std::u32string text;
     for (uint64_t n = random.Below(12); n > 0; --n) text += alphabet[random.Below(alphabet.size())];
+    CheckAgainstTwin(EncodeUtf8(text));
+  }
+}
+
+TEST_CASE("scripts that merging takes by characters match the twin") {
+  const std::u32string scripts[] = {
+      U"\u0435\u043E\u0430\u0438\u043D\u0442\u0441\u0440 \u041F,",
+      U"\u7684\u4E00\u662F\u4E0D\u4E86\u4EBA\u6211\u5728\u6709\u4ED6\u8FD9\u9F98\uFF0C ",
+      U"\u306E\u3059\u308B\u3053\u3068\u3092\u30C6\u30B9\u30C8\u65E5\u672C\u3002",
+      U"\u0E01\u0E32\u0E23\u0E19\u0E31\u0E49\u0E48 \u0915\u093E\u0930\u094D\u0939",
+      U"\u0627\u0644\u064A\u0645\u0646\u05E9\u05DC\u05D5\u05DD\u05D4 \u060C",
+      U"\uD55C\uAD6D\uC5B4\uB294\uC774\uB2E4 \u00E9\u00FC\u00DF\u0161\u0142\u0131"};
+  Random random(7);
+  for (int round = 0; round < 12000; ++round) {
+    const std::u32string& script = scripts[random.Below(std::size(scripts))];
+    std::u32string text;
+    for (uint64_t n = random.Below(50); n > 0; --n) text += script[random.Below(script.size())];
     CheckAgainstTwin(EncodeUtf8(text));
   }
 }
@@ -143,11 +176,10 @@ std::string RandomPiece(Random* random, size_t bytes) {
 
 TEST_CASE("both ways of merging match the definition at every length") {
   Random random(5);
-  for (const char* encoding : {"cl100k_base", "o200k_base"}) {
-    const bool cl100k = std::string_view(encoding) == "cl100k_base";
-    const RankTable table(cl100k ? weir_tokens_cl100k_base : weir_tokens_o200k_base);
+  for (const char* encoding : kEncodings) {
+    const RankTable table(TableOf(encoding));
     LongPieceMerger merger;
-    for (size_t bytes = 1; bytes <= 2 * kScanBytes + 20; ++bytes) {
+    for (size_t bytes = 1; bytes <= 2 * kScanParts + 20; ++bytes) {
       for (int round = 0; round < 6; ++round) {
         const std::string piece = RandomPiece(&random, bytes);
         const auto expected = testing::NaiveMerge(testing::RanksOf(encoding), piece);
@@ -162,23 +194,35 @@ TEST_CASE("both ways of merging match the definition at every length") {
   }
 }
 
+const uint32_t* FindIn(const RankTable& table, const std::string& piece) {
+  const std::string padded = piece + std::string(kKeyReadBytes, '\0');
+  if (piece.size() <= kShortBytes) {
+    const uint64_t key = ShortKey(padded.data(), piece.size());
+    return table.FindShort(key, HashWord(key));
+  }
+  if (piece.size() <= kMiddleBytes) {
+    const MiddleKey key = MiddleKeyOf(padded.data(), piece.size());
+    return table.FindMiddle(key, HashMiddle(key));
+  }
+  return table.FindLong(piece.data(), piece.size(), HashLong(piece.data(), piece.size()));
+}
+
 TEST_CASE("the tables hold exactly the ranks") {
-  for (const char* encoding : {"cl100k_base", "o200k_base"}) {
-    const bool cl100k = std::string_view(encoding) == "cl100k_base";
-    const RankTable table(cl100k ? weir_tokens_cl100k_base : weir_tokens_o200k_base);
+  const size_t sizes[] = {50256, 50280, 100256, 199998};
+  for (size_t i = 0; i < std::size(kEncodings); ++i) {
+    const char* encoding = kEncodings[i];
+    const RankTable table(TableOf(encoding));
     const testing::Ranks& ranks = testing::RanksOf(encoding);
-    CHECK(ranks.size() == (cl100k ? 100256u : 199998u));
-    CHECK(table.token_count() == ranks.size());
+    CHECK(ranks.size() == sizes[i]);
     size_t wrong = 0;
     Random random(6);
     for (const auto& [token, rank] : ranks) {
-      const char* end = token.data() + token.size();
-      const uint32_t* id = table.Find(token.data(), token.size(), end);
+      const uint32_t* id = FindIn(table, token);
       wrong += id == nullptr || *id != rank || Find(encoding)->TokenBytes(rank) != token;
       // A neighbour: one byte changed, and then it is a token only if the ranks say so.
       std::string other = token;
       other[random.Below(other.size())] = static_cast<char>(random.Below(256));
-      id = table.Find(other.data(), other.size(), other.data() + other.size());
+      id = FindIn(table, other);
       const auto it = ranks.find(other);
       wrong += it == ranks.end() ? id != nullptr : id == nullptr || *id != it->second;
     }

@@ -17,8 +17,8 @@ TEST_CASE("the built-in tokenizers are found by name") {
     CHECK(Find(name)->name() == name);
     CHECK(Find(name) == Find(name));
   }
-  CHECK(EncodingNames().size() == 2);
-  for (const char* unknown : {"", "o200k", "O200K_BASE", "o200k_base ", "r50k_base", "gpt-4o"}) {
+  CHECK(EncodingNames().size() == 6);
+  for (const char* unknown : {"", "o200k", "O200K_BASE", "o200k_base ", "r50k", "gpt-4o"}) {
     CHECK(Find(unknown) == nullptr);
   }
 }
@@ -143,14 +143,19 @@ TEST_CASE("models have their encodings") {
                             "o3-mini-2025-01-31",
                             "o4-mini",
                             "o4-mini-2025-04-16",
-                            "gpt-oss-120b",
-                            "gpt-oss:20b",
                             "ft:gpt-4o:org::id",
                             "ft:gpt-4o-mini-2024-07-18:org:name:id",
                             "ft:gpt-4.1:x"}) {
     INFO(model);
     CHECK(EncodingForModel(model) == "o200k_base");
   }
+  CHECK(EncodingForModel("gpt-oss-120b") == "o200k_harmony");
+  CHECK(EncodingForModel("gpt-oss:20b") == "o200k_harmony");
+  CHECK(EncodingForModel("text-davinci-003") == "p50k_base");
+  CHECK(EncodingForModel("code-davinci-edit-001") == "p50k_edit");
+  CHECK(EncodingForModel("text-davinci-edit-001") == "p50k_edit");
+  CHECK(EncodingForModel("davinci") == "r50k_base");
+  CHECK(EncodingForModel("text-search-ada-doc-001") == "r50k_base");
   for (const char* model : {"gpt-4",
                             "gpt-4-0613",
                             "gpt-4-32k",
@@ -193,7 +198,6 @@ TEST_CASE("models have their encodings") {
                             "llama-3",
                             "text-embedding-3",
                             "text-embedding-ada-001",
-                            "text-davinci-003",
                             "GPT-4O",
                             " gpt-4o",
                             "xgpt-4o",

@@ -162,52 +162,103 @@ void AppendTokens(const Ranks& ranks, Image* image, TableHeader* header) {
   header->token_bytes = image->Append(bytes);
 }
 
-void AppendPieces(const Ranks& ranks, Image* image, TableHeader* header) {
-  constexpr double kLoad = 0.6;
-  size_t shorts = 0, middles = 0, longs = 0;
-  for (const std::string& token : ranks.tokens) {
-    ++(token.size() <= kShortBytes ? shorts : token.size() <= kMiddleBytes ? middles : longs);
+// Finds a pilot for each bucket, the fullest first, such that no two keys share a slot. Returns the
+// slot of each hash.
+bool FindPilots(const std::vector<uint64_t>& hashes, PerfectHash* table,
+                std::vector<uint16_t>* pilots, std::vector<uint32_t>* slot_of) {
+  constexpr double kLoad = 0.97;
+  constexpr size_t kBucketKeys = 4;
+  table->slots = SlotsFor(hashes.size(), kLoad);
+  table->buckets = static_cast<uint32_t>(hashes.size() / kBucketKeys + 1);
+  std::vector<std::vector<uint32_t>> buckets(table->buckets);
+  for (uint32_t i = 0; i < hashes.size(); ++i) {
+    buckets[HomeSlot(hashes[i], table->buckets)].push_back(i);
   }
-  header->short_slots = SlotsFor(shorts, kLoad);
-  header->middle_slots = SlotsFor(middles, kLoad);
-  header->long_slots = SlotsFor(longs, kLoad);
-  std::vector<uint64_t> short_keys(header->short_slots + 1);
-  std::vector<MiddleKey> middle_keys(header->middle_slots + 1);
-  std::vector<LongEntry> long_entries(header->long_slots + 1, LongEntry{0, kNoToken});
-  std::vector<uint32_t> short_ids(short_keys.size()), middle_ids(middle_keys.size());
+  std::vector<uint32_t> order(buckets.size());
+  for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&buckets](uint32_t a, uint32_t b) {
+    return buckets[a].size() > buckets[b].size();
+  });
+  pilots->assign(buckets.size(), 0);
+  slot_of->assign(hashes.size(), 0);
+  std::vector<bool> taken(table->slots);
+  for (const uint32_t bucket : order) {
+    uint32_t pilot = 0;
+    for (size_t done = 0; done < buckets[bucket].size();) {
+      const uint32_t key = buckets[bucket][done];
+      const uint32_t slot = PilotSlot(hashes[key], pilot, table->slots);
+      if (!taken[slot]) {
+        taken[slot] = true;
+        (*slot_of)[key] = slot;
+        ++done;
+        continue;
+      }
+      for (; done > 0; --done) taken[(*slot_of)[buckets[bucket][done - 1]]] = false;
+      if (++pilot > 0xFFFF) return Fail("no perfect hash of the tokens was found");
+    }
+    (*pilots)[bucket] = static_cast<uint16_t>(pilot);
+  }
+  return true;
+}
+
+// A perfect hash table of `keys`, whose ids are beside them. A slot without a key holds zeros,
+// which no key is.
+template <typename Key>
+bool AppendPerfect(const std::vector<Key>& keys, const std::vector<uint32_t>& ids,
+                   const std::vector<uint64_t>& hashes, PerfectHash* table, uint32_t* keys_at,
+                   uint32_t* ids_at, Image* image) {
+  std::vector<uint16_t> pilots;
+  std::vector<uint32_t> slot_of;
+  if (!FindPilots(hashes, table, &pilots, &slot_of)) return false;
+  std::vector<Key> key_slots(table->slots);
+  std::vector<uint32_t> id_slots(table->slots, kNoToken);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    key_slots[slot_of[i]] = keys[i];
+    id_slots[slot_of[i]] = ids[i];
+  }
+  table->pilots = image->Append(pilots);
+  *keys_at = image->Append(key_slots);
+  *ids_at = image->Append(id_slots);
+  return true;
+}
+
+// A token's bytes with as many zeros after them as a key may read.
+std::string Padded(const std::string& token) { return token + std::string(kKeyReadBytes, '\0'); }
+
+bool AppendPieces(const Ranks& ranks, Image* image, TableHeader* header) {
+  constexpr double kLoad = 0.6;
+  std::vector<uint64_t> short_keys, short_hashes, middle_hashes;
+  std::vector<MiddleKey> middle_keys;
+  std::vector<uint32_t> short_ids, middle_ids, long_ids;
   for (uint32_t id = 0; id < ranks.tokens.size(); ++id) {
     const std::string& token = ranks.tokens[id];
     if (token.empty()) continue;
-    const char* end = token.data() + token.size();
-    const uint64_t length = static_cast<uint64_t>(token.size()) << 56;
     if (token.size() <= kShortBytes) {
-      const uint64_t key = LoadBytes(token.data(), token.size(), end).low | length;
-      const size_t slot = Insert(&short_keys, HomeSlot(HashWord(key), header->short_slots),
-                                 uint64_t{0}, [](uint64_t k) { return k == 0; });
-      short_keys[slot] = key;
-      short_ids.resize(short_keys.size());
-      short_ids[slot] = id;
+      short_keys.push_back(ShortKey(Padded(token).data(), token.size()));
+      short_hashes.push_back(HashWord(short_keys.back()));
+      short_ids.push_back(id);
     } else if (token.size() <= kMiddleBytes) {
-      MiddleKey key = LoadBytes(token.data(), token.size(), end);
-      key.high |= length;
-      const size_t slot = Insert(&middle_keys, HomeSlot(HashMiddle(key), header->middle_slots),
-                                 MiddleKey{0, 0}, [](MiddleKey k) { return k.high == 0; });
-      middle_keys[slot] = key;
-      middle_ids.resize(middle_keys.size());
-      middle_ids[slot] = id;
+      middle_keys.push_back(MiddleKeyOf(Padded(token).data(), token.size()));
+      middle_hashes.push_back(HashMiddle(middle_keys.back()));
+      middle_ids.push_back(id);
     } else {
-      const uint64_t hash = HashLong(token.data(), token.size());
-      const size_t slot =
-          Insert(&long_entries, HomeSlot(hash, header->long_slots), LongEntry{0, kNoToken},
-                 [](LongEntry e) { return e.id == kNoToken; });
-      long_entries[slot] = {static_cast<uint32_t>(hash), id};
+      long_ids.push_back(id);
     }
   }
-  header->short_keys = image->Append(short_keys);
-  header->short_ids = image->Append(short_ids);
-  header->middle_keys = image->Append(middle_keys);
-  header->middle_ids = image->Append(middle_ids);
+  header->long_slots = SlotsFor(long_ids.size(), kLoad);
+  std::vector<LongEntry> long_entries(header->long_slots + 1, LongEntry{0, kNoToken});
+  for (const uint32_t id : long_ids) {
+    const uint64_t hash = HashLong(ranks.tokens[id].data(), ranks.tokens[id].size());
+    const size_t slot =
+        Insert(&long_entries, HomeSlot(hash, header->long_slots), LongEntry{0, kNoToken},
+               [](LongEntry e) { return e.id == kNoToken; });
+    long_entries[slot] = {static_cast<uint32_t>(hash), id};
+  }
   header->long_entries = image->Append(long_entries);
+  return AppendPerfect(short_keys, short_ids, short_hashes, &header->short_hash,
+                       &header->short_keys, &header->short_ids, image) &&
+         AppendPerfect(middle_keys, middle_ids, middle_hashes, &header->middle_hash,
+                       &header->middle_keys, &header->middle_ids, image);
 }
 
 void AppendPairs(const Ranks& ranks, Image* image, TableHeader* header) {
@@ -222,6 +273,106 @@ void AppendPairs(const Ranks& ranks, Image* image, TableHeader* header) {
     table[slot] = key << kIdBits | pair.result;
   }
   header->pairs = image->Append(table);
+
+  std::vector<uint64_t> filter(kFilterBits / 64);
+  for (const Pair& pair : ranks.pairs) {
+    const uint32_t bit = FilterBit(HashWord(PairKey(pair.left, pair.right)));
+    filter[bit / 64] |= uint64_t{1} << bit % 64;
+  }
+  header->pair_filter = image->Append(filter);
+
+  std::vector<uint32_t> byte_pairs(size_t{256} * 256, kNoToken);
+  for (const Pair& pair : ranks.pairs) {
+    const std::string& token = ranks.tokens[pair.result];
+    if (token.size() != 2) continue;
+    byte_pairs[static_cast<size_t>(static_cast<unsigned char>(token[0])) << 8 |
+               static_cast<unsigned char>(token[1])] = pair.result;
+  }
+  header->byte_pairs = image->Append(byte_pairs);
+}
+
+const uint32_t* Find(const RankTable& table, const std::string& token) {
+  const std::string padded = Padded(token);
+  if (token.size() <= kShortBytes) {
+    const uint64_t key = ShortKey(padded.data(), token.size());
+    return table.FindShort(key, HashWord(key));
+  }
+  if (token.size() <= kMiddleBytes) {
+    const MiddleKey key = MiddleKeyOf(padded.data(), token.size());
+    return table.FindMiddle(key, HashMiddle(key));
+  }
+  return table.FindLong(token.data(), token.size(), HashLong(token.data(), token.size()));
+}
+
+// How many bytes at the end of `token` begin a character that it does not finish.
+size_t OpenBytes(std::string_view token) {
+  for (size_t n = 1; n <= 3 && n <= token.size(); ++n) {
+    const unsigned char byte = static_cast<unsigned char>(token[token.size() - n]);
+    if (byte < 0x80) return 0;
+    if (byte < 0xC0) continue;
+    return n < (byte < 0xE0 ? 2u : byte < 0xF0 ? 3u : 4u) ? n : 0;
+  }
+  return 0;
+}
+
+// How many bytes at its beginning end a character that it does not begin.
+size_t StrayBytes(std::string_view token) {
+  size_t n = 0;
+  while (n < token.size() && (static_cast<unsigned char>(token[n]) & 0xC0) == 0x80) ++n;
+  return n;
+}
+
+// For parts of characters, the lowest rank of a token that joins the part to something outside the
+// character: a first part after anything but a blank, and a last part.
+struct Threats {
+  std::unordered_map<std::string, uint32_t> first, last;
+};
+
+Threats FindThreats(const Ranks& ranks) {
+  Threats threats;
+  for (uint32_t rank = 0; rank < ranks.tokens.size(); ++rank) {
+    const std::string_view token = ranks.tokens[rank];
+    const size_t open = OpenBytes(token), stray = StrayBytes(token);
+    const bool after_blank = open < token.size() && token[token.size() - open - 1] == ' ';
+    // emplace keeps the lower rank, which came first.
+    if (open > 0 && open < token.size() && !after_blank) {
+      threats.first.emplace(token.substr(token.size() - open), rank);
+    }
+    if (stray > 0 && stray < token.size()) threats.last.emplace(token.substr(0, stray), rank);
+  }
+  return threats;
+}
+
+// Merges go by rising rank, and those that make a character of its bytes have at most the rank of
+// its token. So nothing can come between if every token that joins a part of it to something else
+// ranks higher.
+bool IsWhole(const Threats& threats, const std::string& character, uint32_t rank) {
+  for (size_t n = 1; n < character.size(); ++n) {
+    const auto first = threats.first.find(character.substr(0, n));
+    if (first != threats.first.end() && first->second < rank) return false;
+    const auto last = threats.last.find(character.substr(n));
+    if (last != threats.last.end() && last->second < rank) return false;
+  }
+  return true;
+}
+
+void AppendWholeChars(const Ranks& ranks, Image* image, TableHeader* header) {
+  const Threats threats = FindThreats(ranks);
+  std::vector<uint32_t> whole(0x10000, kNoToken);
+  for (uint32_t code_point = 0x80; code_point < whole.size(); ++code_point) {
+    std::string character;
+    if (code_point < 0x800) {
+      character = {static_cast<char>(0xC0 | code_point >> 6)};
+    } else {
+      character = {static_cast<char>(0xE0 | code_point >> 12),
+                   static_cast<char>(0x80 | (code_point >> 6 & 0x3F))};
+    }
+    character += static_cast<char>(0x80 | (code_point & 0x3F));
+    const auto found = ranks.rank_of.find(character);
+    if (found == ranks.rank_of.end()) continue;
+    if (IsWhole(threats, character, found->second)) whole[code_point] = found->second;
+  }
+  header->whole_chars = image->Append(whole);
 }
 
 // Reads everything back as the library will.
@@ -231,7 +382,7 @@ bool Verify(const Ranks& ranks, const std::vector<char>& bytes) {
     const std::string& token = ranks.tokens[id];
     if (table.TokenBytes(id) != token) return Fail("a token's bytes are wrong");
     if (token.empty()) continue;
-    const uint32_t* found = table.Find(token.data(), token.size(), token.data() + token.size());
+    const uint32_t* found = Find(table, token);
     if (found == nullptr || *found != id) return Fail("a token is not found");
   }
   for (const Pair& pair : ranks.pairs) {
@@ -247,8 +398,9 @@ bool MakeTable(const std::string& in, const std::string& out) {
   header.magic = kTableMagic;
   Image image;
   AppendTokens(ranks, &image, &header);
-  AppendPieces(ranks, &image, &header);
+  if (!AppendPieces(ranks, &image, &header)) return false;
   AppendPairs(ranks, &image, &header);
+  AppendWholeChars(ranks, &image, &header);
   image.Finish(header);
   if (!Verify(ranks, image.bytes())) return false;
   std::ofstream file(out, std::ios::binary);
