@@ -3,133 +3,264 @@
 #include <algorithm>
 #include <bit>
 
+#include "tokens/utf8_class.h"
+
 namespace weir::tokens {
 namespace {
 
-constexpr uint32_t kAtBits = std::bit_width(kScanParts - 1);
+constexpr uint32_t kAtBits = 8;
+constexpr uint32_t kAtMask = (1u << kAtBits) - 1;
 constexpr uint32_t kNoKey = ~0u;
-static_assert(kScanParts <= 64 && kIdBits + kAtBits < 32);
+static_assert(kScanParts <= 1u << kAtBits && kIdBits + kAtBits < 32);
 
 // The rank of a join, then the place of its left part: the lowest of these is merged next.
 constexpr uint32_t KeyOf(uint32_t rank, size_t left) {
   return rank == kNoToken ? kNoKey : rank << kAtBits | static_cast<uint32_t>(left);
 }
 
-// What merging begins with: single bytes, and characters that are sure to become a token first.
+// The parts of a piece. They stay where they are, so a merge moves nothing.
 struct Parts {
+  // Keys are searched by blocks: a merge changes those of one or two.
+  static constexpr size_t kBlock = 16;
+  static constexpr size_t kBlocks = kScanParts / kBlock;
+
+  // The next place after `place` that holds a part, or `places`.
+  size_t Next(size_t place) const {
+    size_t word = (place + 1) / 64;
+    uint64_t rest = held[word] >> (place + 1) % 64 << (place + 1) % 64;
+    while (rest == 0) rest = held[++word];
+    return word * 64 + static_cast<size_t>(std::countr_zero(rest));
+  }
+  // The last one before it; place > 0.
+  size_t Previous(size_t place) const {
+    size_t word = place / 64;
+    uint64_t rest = held[word] & ((uint64_t{1} << place % 64) - 1);
+    while (rest == 0) rest = held[--word];
+    return word * 64 + static_cast<size_t>(63 - std::countl_zero(rest));
+  }
+
+  alignas(64) std::array<uint32_t, kBlocks * kBlock> key;  // of the join with the next part
+  alignas(64) std::array<uint32_t, kBlocks> lowest;        // of each block
   std::array<uint32_t, kScanParts> id;
-  std::array<uint32_t, kScanParts> key;  // of the join with the next part
-  size_t count = 0;
+  std::array<uint64_t, kScanParts / 64 + 1> held;  // a bit for each place with a part, and `places`
+  size_t places = 0;
+  size_t count = 0;  // parts that are left
+  size_t bytes = 0;  // of the piece that they cover
 };
 
-// The code point of a character of two or three bytes at `p`, if it is well-formed, else 0.
-inline uint32_t WideCodePoint(const char* p, size_t left) {
-  const auto byte = [p](size_t i) { return static_cast<unsigned char>(p[i]); };
-  const uint32_t lead = byte(0);
-  if (lead >= 0xC0 && lead < 0xE0 && left >= 2) {
-    const uint32_t second = byte(1) ^ 0x80u;
-    return second < 0x40 ? (lead & 0x1F) << 6 | second : 0;
-  }
-  if (lead >= 0xE0 && lead < 0xF0 && left >= 3) {
-    const uint32_t second = byte(1) ^ 0x80u, third = byte(2) ^ 0x80u;
-    const uint32_t code_point = (lead & 0x0F) << 12 | second << 6 | third;
-    return (second | third) < 0x40 && code_point >= 0x800 ? code_point : 0;
-  }
-  return 0;
-}
+// The characters of a piece, one after the other.
+class Characters {
+ public:
+  explicit Characters(std::string_view piece) : begin_(piece.data()), end_(begin_ + piece.size()) {}
 
-// False when there are more than kScanParts of them.
-inline bool FirstParts(const RankTable& table, std::string_view piece, Parts* parts) {
+  // Looks at the byte at `p`, each in turn. Returns the token of the character that begins there,
+  // if merging may begin with it, and kNoToken otherwise.
+  uint32_t WholeAt(const RankTable& table, const char* p, size_t* bytes) {
+    const unsigned char byte = static_cast<unsigned char>(*p);
+    if (byte < 0x80) {
+      current_ = byte;
+      return kNoToken;
+    }
+    if (byte < 0xC0) return kNoToken;  // goes on with the current one
+    const uint32_t before = p == begin_ ? kNoCodePoint : current_;
+    *bytes = 0;
+    current_ = CodePointAt(p, bytes);
+    if (current_ > 0xFFFF) return kNoToken;
+    const int after = p + *bytes < end_ ? static_cast<unsigned char>(p[*bytes]) : -1;
+    return table.WholeChar(current_, before, after);
+  }
+
+ private:
+  // kNoCodePoint if it is not well-formed.
+  uint32_t CodePointAt(const char* p, size_t* bytes) const {
+    const Char c = DecodeMultiByte(p, end_);
+    if (c.ill_formed) return kNoCodePoint;
+    *bytes = c.bytes;
+    const auto low = [p](size_t i) { return static_cast<unsigned char>(p[i]) & 0x3Fu; };
+    const uint32_t lead = static_cast<unsigned char>(*p);
+    if (c.bytes == 2) return (lead & 0x1F) << 6 | low(1);
+    if (c.bytes == 3) return (lead & 0x0F) << 12 | low(1) << 6 | low(2);
+    return (lead & 0x07) << 18 | low(1) << 12 | low(2) << 6 | low(3);
+  }
+
+  const char* const begin_;
+  const char* const end_;
+  uint32_t current_ = kNoCodePoint;
+};
+
+// What merging begins with: single bytes, and characters that are sure to become a token first; as
+// many as there is room for.
+void FirstParts(const RankTable& table, std::string_view piece, Parts* parts) {
+  Characters characters(piece);
   const char* p = piece.data();
   const char* const end = p + piece.size();
-  bool wide_before = true;
+  bool whole_before = true;
   size_t n = 0;
-  for (; p < end; ++n) {
-    if (n == kScanParts) return false;
+  for (; p < end && n < kScanParts; ++n) {
     const unsigned char byte = static_cast<unsigned char>(*p);
     size_t bytes = 1;
-    uint32_t id = kNoToken;
-    if (byte >= 0xC0 && (p == piece.data() || p[-1] != ' ')) {
-      const uint32_t code_point = WideCodePoint(p, static_cast<size_t>(end - p));
-      if (code_point != 0) id = table.WholeChar(code_point);
-      if (id != kNoToken) bytes = byte < 0xE0 ? 2 : 3;
+    uint32_t id = characters.WholeAt(table, p, &bytes);
+    const bool whole = id != kNoToken;
+    if (!whole) {
+      id = table.ByteToken(byte);
+      bytes = 1;
     }
-    const bool wide = id != kNoToken;
-    if (!wide) id = table.ByteToken(byte);
     parts->id[n] = id;
     if (n > 0) {
-      const uint32_t rank = wide || wide_before
+      const uint32_t rank = whole || whole_before
                                 ? table.Merge(parts->id[n - 1], id)
                                 : table.MergeBytes(static_cast<unsigned char>(p[-1]), byte);
       parts->key[n - 1] = KeyOf(rank, n - 1);
     }
-    wide_before = wide;
+    whole_before = whole;
     p += bytes;
   }
-  parts->key[n - 1] = kNoKey;
-  parts->count = n;
-  return true;
+  parts->places = parts->count = n;
+  parts->bytes = static_cast<size_t>(p - piece.data());
+  const size_t padded = (n + Parts::kBlock - 1) / Parts::kBlock * Parts::kBlock;
+  for (size_t i = n - 1; i < padded; ++i) parts->key[i] = kNoKey;
+  const size_t words = n / 64;
+  for (size_t word = 0; word < words; ++word) parts->held[word] = ~uint64_t{0};
+  parts->held[words] = (uint64_t{2} << n % 64) - 1;
 }
 
-// Parts stay where they are, so a merge moves nothing. Which places hold a part are the bits of the
-// word that is returned.
-[[gnu::always_inline]] inline uint64_t MergeByScan(const RankTable& table, Parts* parts) {
-  constexpr uint32_t kAtMask = (1u << kAtBits) - 1;
-  std::array<uint32_t, kScanParts>& key = parts->key;
-  std::array<uint32_t, kScanParts>& id = parts->id;
-  const size_t places = (parts->count + 7) / 8 * 8;  // so that whole vectors are compared
-  for (size_t i = parts->count; i < places; ++i) key[i] = kNoKey;
-  uint64_t held = parts->count == 64 ? ~uint64_t{0} : (uint64_t{1} << parts->count) - 1;
-  for (;;) {
-    std::array<uint32_t, 8> least;
-    std::copy_n(key.begin(), 8, least.begin());
-    for (size_t i = 8; i < places; i += 8) {
-      for (size_t j = 0; j < 8; ++j) least[j] = std::min(least[j], key[i + j]);
-    }
-    uint32_t lowest = kNoKey;
-    for (size_t j = 0; j < 8; ++j) lowest = std::min(lowest, least[j]);
-    if (lowest == kNoKey) return held;
+[[gnu::always_inline]] inline void FindLowest(Parts* parts, size_t block) {
+  const uint32_t* key = &parts->key[block * Parts::kBlock];
+  uint32_t lowest = kNoKey;
+  for (size_t i = 0; i < Parts::kBlock; ++i) lowest = std::min(lowest, key[i]);
+  parts->lowest[block] = lowest;
+}
 
+// Merges until no join is a token.
+[[gnu::always_inline]] inline void MergeByScan(const RankTable& table, Parts* parts) {
+  const size_t blocks = (parts->places + Parts::kBlock - 1) / Parts::kBlock;
+  for (size_t block = 0; block < blocks; ++block) FindLowest(parts, block);
+  for (;;) {
+    uint32_t lowest = kNoKey;
+    for (size_t block = 0; block < blocks; ++block) {
+      lowest = std::min(lowest, parts->lowest[block]);
+    }
+    if (lowest == kNoKey) return;
     const size_t left = lowest & kAtMask;
-    const uint64_t after_left = held & ~uint64_t{1} << left;
-    const size_t middle = static_cast<size_t>(std::countr_zero(after_left));
-    held &= ~(uint64_t{1} << middle);
-    const uint64_t after = after_left & (after_left - 1);
-    const uint64_t before = held & ((uint64_t{1} << left) - 1);
-    id[left] = lowest >> kAtBits;
-    key[middle] = kNoKey;
-    key[left] = kNoKey;
-    if (after != 0) {
-      const size_t right = static_cast<size_t>(std::countr_zero(after));
-      key[left] = KeyOf(table.Merge(id[left], id[right]), left);
+    const size_t middle = parts->Next(left), right = parts->Next(middle);
+    const uint32_t merged = lowest >> kAtBits;
+    parts->id[left] = merged;
+    parts->held[middle / 64] &= ~(uint64_t{1} << middle % 64);
+    parts->key[middle] = kNoKey;
+    parts->key[left] =
+        right < parts->places ? KeyOf(table.Merge(merged, parts->id[right]), left) : kNoKey;
+    const size_t previous = left > 0 ? parts->Previous(left) : left;
+    if (left > 0) {
+      parts->key[previous] = KeyOf(table.Merge(parts->id[previous], merged), previous);
     }
-    if (before != 0) {
-      const size_t previous = static_cast<size_t>(63 - std::countl_zero(before));
-      key[previous] = KeyOf(table.Merge(id[previous], id[left]), previous);
-    }
+    --parts->count;
+    const size_t block = left / Parts::kBlock;
+    FindLowest(parts, block);
+    if (middle / Parts::kBlock != block) FindLowest(parts, middle / Parts::kBlock);
+    if (previous / Parts::kBlock != block) FindLowest(parts, previous / Parts::kBlock);
   }
 }
 
-using ScanFunction = uint64_t (*)(const RankTable& table, Parts* parts);
+using ScanFunction = void (*)(const RankTable& table, Parts* parts);
 
-uint64_t ScanPlain(const RankTable& table, Parts* parts) { return MergeByScan(table, parts); }
+void ScanPlain(const RankTable& table, Parts* parts) { MergeByScan(table, parts); }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2,bmi,lzcnt"))) uint64_t ScanAvx2(const RankTable& table, Parts* parts) {
-  return MergeByScan(table, parts);
+__attribute__((target("avx2,bmi"))) void ScanAvx2(const RankTable& table, Parts* parts) {
+  MergeByScan(table, parts);
 }
 #endif
 
 ScanFunction FastestScan() {
 #if defined(__x86_64__)
-  const bool has_all = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&
-                       __builtin_cpu_supports("lzcnt") != 0;
-  static const ScanFunction fastest = has_all ? ScanAvx2 : ScanPlain;
-  return fastest;
+  static const bool has_avx2 =
+      __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0;
+  return has_avx2 ? ScanAvx2 : ScanPlain;
 #else
   return ScanPlain;
 #endif
 }
+
+void MergeParts(const RankTable& table, std::string_view piece, Parts* parts) {
+  FirstParts(table, piece, parts);
+  FastestScan()(table, parts);
+}
+
+// Merges a piece of more than kScanParts, part of it by part.
+//
+// A sequence of tokens is what merging makes of its bytes if, and only if, this holds for each two
+// neighbours of it by themselves (the generator proves what this needs; the argument is that of
+// the "bpe" crate of github/rust-gems). So a piece may be merged in sections: of each, the last
+// tokens are given up, because they may depend on what follows; the next section begins there, and
+// its first token must go with the last one kept. If it does not, one more token is given up.
+class SectionMerger {
+ public:
+  SectionMerger(const RankTable& table, LongPieceMerger* fallback, std::vector<uint32_t>* ids)
+      : table_(table), fallback_(fallback), ids_(ids), ids_before_(ids ? ids->size() : 0) {}
+
+  size_t Merge(std::string_view piece) {
+    for (size_t at = 0;;) {
+      MergeParts(table_, piece.substr(at), &parts_);
+      const bool is_last = at + parts_.bytes == piece.size();
+      if (kept_count_ > 0 && !GoTogether(kept_[kept_count_ - 1], parts_.id[0])) {
+        if (kept_count_ == 1) return MergeWhole(piece);
+        at -= table_.TokenBytes(kept_[--kept_count_]).size();
+        --total_;
+        if (ids_ != nullptr) ids_->pop_back();
+        continue;
+      }
+      at += Keep(is_last ? parts_.count : parts_.count - std::max<size_t>(1, parts_.count / 4));
+      if (is_last) return total_;
+    }
+  }
+
+ private:
+  // Takes over the first `count` tokens; returns their bytes.
+  size_t Keep(size_t count) {
+    size_t bytes = 0, part = 0;
+    for (kept_count_ = 0; kept_count_ < count; ++kept_count_) {
+      const uint32_t id = parts_.id[part];
+      kept_[kept_count_] = id;
+      bytes += table_.TokenBytes(id).size();
+      if (ids_ != nullptr) ids_->push_back(id);
+      part = parts_.Next(part);
+    }
+    total_ += count;
+    return bytes;
+  }
+
+  bool GoTogether(uint32_t left, uint32_t right) {
+    if (left == good_left_ && right == good_right_) return true;
+    const std::string_view first = table_.TokenBytes(left), second = table_.TokenBytes(right);
+    std::array<char, 2 * kMaxTokenBytes> both;
+    std::copy(second.begin(), second.end(), std::copy(first.begin(), first.end(), both.begin()));
+    static_assert(2 * kMaxTokenBytes <= kScanParts, "both must fit");
+    Parts parts;
+    MergeParts(table_, {both.data(), first.size() + second.size()}, &parts);
+    const bool together =
+        parts.id[0] == left && parts.count == 2 && parts.id[parts.Next(0)] == right;
+    if (together) {
+      good_left_ = left;
+      good_right_ = right;
+    }
+    return together;
+  }
+
+  size_t MergeWhole(std::string_view piece) {
+    if (ids_ != nullptr) ids_->resize(ids_before_);
+    return fallback_->Merge(table_, piece, ids_);
+  }
+
+  const RankTable& table_;
+  LongPieceMerger* const fallback_;
+  std::vector<uint32_t>* const ids_;
+  const size_t ids_before_;
+  Parts parts_;
+  std::array<uint32_t, kScanParts> kept_;  // of the section before
+  size_t kept_count_ = 0;
+  size_t total_ = 0;
+  uint32_t good_left_ = kNoToken, good_right_ = kNoToken;  // known to go together
+};
 
 // A part in 32 bits: its token and its length, which is 255 at most.
 constexpr uint32_t kLastByte = uint32_t{1} << 31;
@@ -230,14 +361,14 @@ size_t LongPieceMerger::Merge(const RankTable& table, std::string_view piece,
 size_t MergePiece(const RankTable& table, std::string_view piece, LongPieceMerger* merger,
                   std::vector<uint32_t>* ids) {
   Parts parts;
-  if (!FirstParts(table, piece, &parts)) return merger->Merge(table, piece, ids);
-  const uint64_t held = FastestScan()(table, &parts);
+  MergeParts(table, piece, &parts);
+  if (parts.bytes < piece.size()) return SectionMerger(table, merger, ids).Merge(piece);
   if (ids != nullptr) {
-    for (uint64_t rest = held; rest != 0; rest &= rest - 1) {
-      ids->push_back(parts.id[static_cast<size_t>(std::countr_zero(rest))]);
+    for (size_t part = 0; part < parts.places; part = parts.Next(part)) {
+      ids->push_back(parts.id[part]);
     }
   }
-  return static_cast<size_t>(std::popcount(held));
+  return parts.count;
 }
 
 }  // namespace weir::tokens

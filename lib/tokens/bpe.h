@@ -13,9 +13,8 @@
 
 namespace weir::tokens {
 
-// Pieces of up to so many parts are merged in arrays on the stack, with a linear search for each
-// merge.
-inline constexpr size_t kScanParts = 64;
+// Pieces of up to so many parts are merged at once, in arrays on the stack.
+inline constexpr size_t kScanParts = 256;
 
 // A longer piece, in time O(n log n) at most. One object serves the pieces of a text in turn and
 // keeps its memory between them; up to about 45 bytes for each byte of the longest.

@@ -4,10 +4,10 @@
 // computed for all its bytes together, with a few dozen word operations: a run of a class is a run
 // of ones, "directly after" is a shift, "as many as there are" is an addition that carries through
 // a run. Beginnings near the window's end may depend on what follows it and are left out: the
-// next window starts at the last one that is certain. What is rare (blanks and digits that are not
-// ASCII, marks without a letter, bytes that are not UTF-8) cuts the window short before it; the
-// piece that holds it is then for the Pretokenizer, whose rules these are and which every window is
-// tested against.
+// next window starts at the last one that is certain. What is rare (digits that are not ASCII,
+// marks without a letter, bytes that are not UTF-8) cuts the window short before it; the piece that
+// holds it is then for the Pretokenizer, whose rules these are and which every window is tested
+// against.
 //
 // The idea of finding token boundaries with bit-parallel addition is that of parallel bit streams
 // (Cameron, Herdy, Lin: "High performance XML parsing using parallel bit stream technology", 2008).
@@ -99,12 +99,13 @@ class PieceWindow {
     continuation_ = multi_byte & ~leads;
     const uint64_t stray =
         continuation_ & ~(leads << 1 | (leads & masks_.lead3) << 2 | (leads & masks_.lead4) << 3);
-    uint64_t left_out = of_class(kSpace) | of_class(kNumber) | of_class(kEnd) | stray;
+    uint64_t left_out = of_class(kNumber) | of_class(kEnd) | stray;
 
     upper_ |= Filled(of_class(kUpper));
     lower_ |= Filled(of_class(kLower));
     both_ |= Filled(of_class(kLetter));
     other_ |= Filled(of_class(kOther));
+    space_ |= Filled(of_class(kSpace));
     const uint64_t marks = Filled(of_class(kMark));
     if constexpr (kPattern == Pattern::kO200k) {
       // After a letter a mark goes on with the word as a letter without case does.
@@ -139,6 +140,14 @@ class PieceWindow {
     return ((leads << 1) + continuation_) & ~continuation_;
   }
 
+  // The first byte of each character of which `lasts` are the last bytes; of up to three bytes.
+  template <bool kMultiByte>
+  uint64_t First(uint64_t lasts) const {
+    if constexpr (!kMultiByte) return lasts;
+    const uint64_t before = (lasts & continuation_) >> 1;
+    return ((lasts | before) & ~continuation_) | (before & continuation_) >> 1;
+  }
+
   template <bool kMultiByte>
   uint64_t Starts() {
     const uint64_t letters = upper_ | lower_ | both_;
@@ -157,10 +166,11 @@ class PieceWindow {
     uint64_t after_newline = newline_ << 1 & space_;
     if (after_newline != 0) after_newline = WithoutTrailing(after_newline);
     // The last blank of a run, which is left to what follows.
-    const uint64_t last_space = space_ & ~((space_ | newline_) >> 1) & BitsBelow(known_) >> 1;
+    const uint64_t last_space =
+        First<kMultiByte>(space_ & ~((space_ | newline_) >> 1) & BitsBelow(known_) >> 1);
     const uint64_t other_runs = other & ~(other << 1);
     const uint64_t joined = other_runs & (last_space & masks_.blank) << 1;
-    const uint64_t prefixed = (last_space << 1 | Next<kMultiByte>(other_runs & ~joined)) & letters;
+    const uint64_t prefixed = Next<kMultiByte>(last_space | (other_runs & ~joined)) & letters;
     const uint64_t words = letters & ~(letters << 1) & ~prefixed;
 
     uint64_t starts = (white & ~(white << 1)) | after_newline | last_space |

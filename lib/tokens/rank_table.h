@@ -32,6 +32,8 @@ inline constexpr uint32_t kNoToken = 0xFFFFFFFF;
 inline constexpr int kIdBits = 18;  // 2^18 > 199,998; a pair and its result fill 54 bits of a word
 inline constexpr uint32_t kMaxTokens = (1u << kIdBits) - 1;
 
+inline constexpr size_t kMaxTokenBytes = 128;  // the generator refuses longer ones
+
 struct PerfectHash {
   uint32_t buckets;
   uint32_t slots;
@@ -59,6 +61,8 @@ struct TableHeader {
   uint32_t byte_pairs;      // uint32_t[65536]: by the first byte, then the second; or kNoToken
   uint32_t pair_filter;     // uint64_t[kFilterBits / 64]: bit FilterBit(hash) is set for each pair
   uint32_t whole_chars;     // uint32_t[65536]: by code point, see WholeChar; or kNoToken
+  uint32_t threats;         // uint64_t: a threat, kIdBits of a rank; kNoPair is empty
+  uint32_t threat_slots;
   uint32_t table_bytes;
 };
 
@@ -124,6 +128,36 @@ inline uint64_t PairKey(uint32_t left, uint32_t right) {
   return static_cast<uint64_t>(left) << kIdBits | right;
 }
 
+// Characters that may not be whole everywhere: flags beside their ids.
+inline constexpr uint32_t kCheckBefore = uint32_t{1} << 30;
+inline constexpr uint32_t kCheckAfter = uint32_t{1} << 31;
+inline constexpr uint32_t kNoCodePoint = 0x1FFFFF;
+
+// The first byte, and the first two, of a character of two or three bytes; the latter is 0 when
+// that is all of it. Likewise the last. Two bytes are above 255.
+struct PartsOfChar {
+  uint32_t one, two;
+};
+inline PartsOfChar FirstBytes(uint32_t code_point) {
+  if (code_point < 0x800) return {0xC0 | code_point >> 6, 0};
+  const uint32_t first = 0xE0 | code_point >> 12;
+  return {first, first << 8 | 0x80 | (code_point >> 6 & 0x3F)};
+}
+inline PartsOfChar LastBytes(uint32_t code_point) {
+  const uint32_t last = 0x80 | (code_point & 0x3F);
+  if (code_point < 0x800) return {last, 0};
+  return {last, (0x80 | (code_point >> 6 & 0x3F)) << 8 | last};
+}
+
+// That a token joins the character `before` to the first bytes of another; or the last bytes of one
+// to the byte `after` it.
+inline uint64_t ThreatBefore(uint32_t before, uint32_t first_bytes) {
+  return uint64_t{before} << 16 | first_bytes;
+}
+inline uint64_t ThreatAfter(uint32_t last_bytes, int after) {
+  return uint64_t{1} << 40 | uint64_t{last_bytes} << 16 | static_cast<uint64_t>(after);
+}
+
 // The key of up to 15 bytes, of which kKeyReadBytes can be read: zero-padded, with the length in
 // the top byte of the first word, if that has room for it, else of the second.
 inline constexpr size_t kKeyReadBytes = 16;
@@ -167,6 +201,7 @@ class RankTable {
     byte_pairs_ = Section<uint32_t>(header_.byte_pairs);
     byte_ids_ = Section<uint32_t>(header_.byte_ids);
     whole_chars_ = Section<uint32_t>(header_.whole_chars);
+    threats_ = Section<uint64_t>(header_.threats);
   }
 
   uint32_t token_count() const { return header_.token_count; }
@@ -222,15 +257,40 @@ class RankTable {
   uint32_t MergeBytes(unsigned char left, unsigned char right) const {
     return byte_pairs_[static_cast<size_t>(left) << 8 | right];
   }
-  // The token of a character of two or three bytes which, wherever it does not follow a blank, is
-  // merged to that token before any other merge takes one of its bytes: then merging may begin with
-  // the token. kNoToken for all others.
-  uint32_t WholeChar(uint32_t code_point) const { return whole_chars_[code_point]; }
+  // The token of a character of two or three bytes, which its bytes merge to before any other merge
+  // can take one of them: then merging may begin with the token. kNoToken if it is none, or if that
+  // is not sure beside its neighbours: `before` is the code point of the character before it, or
+  // kNoCodePoint, and `after` the byte after it, or -1.
+  uint32_t WholeChar(uint32_t code_point, uint32_t before, int after) const {
+    const uint32_t found = whole_chars_[code_point];
+    if ((found & (kCheckBefore | kCheckAfter)) == 0 || found == kNoToken) return found;
+    const uint32_t id = found & kMaxTokens;
+    if ((found & kCheckBefore) != 0) {
+      const auto [first, second] = FirstBytes(code_point);
+      if (ThreatRank(ThreatBefore(before, first)) < id) return kNoToken;
+      if (second != 0 && ThreatRank(ThreatBefore(before, second)) < id) return kNoToken;
+    }
+    if ((found & kCheckAfter) != 0 && after >= 0) {
+      const auto [last, last_two] = LastBytes(code_point);
+      if (ThreatRank(ThreatAfter(last, after)) < id) return kNoToken;
+      if (last_two != 0 && ThreatRank(ThreatAfter(last_two, after)) < id) return kNoToken;
+    }
+    return id;
+  }
 
  private:
   template <typename T>
   const T* Section(uint32_t offset) const {
     return reinterpret_cast<const T*>(base_ + offset);
+  }
+
+  // The lowest rank of a token that would take these bytes, or kNoToken.
+  uint32_t ThreatRank(uint64_t threat) const {
+    const uint64_t* entry = threats_ + HomeSlot(HashWord(threat), header_.threat_slots);
+    for (; *entry != kNoPair; ++entry) {
+      if (*entry >> kIdBits == threat) return *entry & kMaxTokens;
+    }
+    return kNoToken;
   }
 
   static uint32_t SlotOf(uint64_t hash, const PerfectHash& table, const uint16_t* pilots) {
@@ -247,6 +307,7 @@ class RankTable {
   const uint32_t* byte_pairs_;
   const uint32_t* byte_ids_;
   const uint32_t* whole_chars_;
+  const uint64_t* threats_;
   TableHeader header_;
 };
 

@@ -57,6 +57,7 @@ bool ReadRanks(const std::string& path, Ranks* ranks) {
   if (at != bytes.size()) return Fail(path + " has bytes after its end");
   for (uint32_t rank = 0; rank < count; ++rank) {
     const std::string& token = ranks->tokens[rank];
+    if (token.size() > kMaxTokenBytes) return Fail("a token is too long for the table's format");
     if (!token.empty() && !ranks->rank_of.emplace(token, rank).second) {
       return Fail("a token has two ranks");
     }
@@ -322,57 +323,105 @@ size_t StrayBytes(std::string_view token) {
   return n;
 }
 
-// For parts of characters, the lowest rank of a token that joins the part to something outside the
-// character: a first part after anything but a blank, and a last part.
+// The code point that ends at `end` of `text`; kNoCodePoint when no whole character does.
+uint32_t CodePointBefore(std::string_view text, size_t end) {
+  for (size_t n = 1; n <= 4 && n <= end; ++n) {
+    const unsigned char lead = static_cast<unsigned char>(text[end - n]);
+    if (lead >= 0x80 && lead < 0xC0) continue;
+    const size_t bytes = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (bytes != n) return kNoCodePoint;
+    uint32_t code_point = n == 1 ? lead : lead & (0x7Fu >> n);
+    for (size_t i = n - 1; i > 0; --i) {
+      code_point = code_point << 6 | (static_cast<unsigned char>(text[end - i]) & 0x3Fu);
+    }
+    return code_point;
+  }
+  return kNoCodePoint;
+}
+
+// Up to two bytes as a number, as FirstBytes and LastBytes tell them.
+uint32_t BytesCode(std::string_view bytes) {
+  uint32_t code = 0;
+  for (const char c : bytes) code = code << 8 | static_cast<unsigned char>(c);
+  return code;
+}
+
+// Tokens that join a part of a character to something outside it: the lowest rank for each part and
+// neighbour.
 struct Threats {
-  std::unordered_map<std::string, uint32_t> first, last;
+  std::unordered_map<uint64_t, uint32_t> lowest;        // by ThreatBefore and ThreatAfter
+  std::unordered_map<uint32_t, uint32_t> first, last;   // by part, whatever the neighbour
+  std::unordered_map<uint32_t, uint32_t> first_always;  // by part: the neighbour is no character
 };
 
 Threats FindThreats(const Ranks& ranks) {
   Threats threats;
+  // Ranks rise, and emplace keeps the first.
   for (uint32_t rank = 0; rank < ranks.tokens.size(); ++rank) {
     const std::string_view token = ranks.tokens[rank];
     const size_t open = OpenBytes(token), stray = StrayBytes(token);
-    const bool after_blank = open < token.size() && token[token.size() - open - 1] == ' ';
-    // emplace keeps the lower rank, which came first.
-    if (open > 0 && open < token.size() && !after_blank) {
-      threats.first.emplace(token.substr(token.size() - open), rank);
+    if (open > 0 && open <= 2 && open < token.size()) {
+      const uint32_t part = BytesCode(token.substr(token.size() - open));
+      const uint32_t before = CodePointBefore(token, token.size() - open);
+      threats.first.emplace(part, rank);
+      if (before == kNoCodePoint) {
+        threats.first_always.emplace(part, rank);
+      } else {
+        threats.lowest.emplace(ThreatBefore(before, part), rank);
+      }
     }
-    if (stray > 0 && stray < token.size()) threats.last.emplace(token.substr(0, stray), rank);
+    if (stray > 0 && stray <= 2 && stray < token.size()) {
+      const uint32_t part = BytesCode(token.substr(0, stray));
+      threats.last.emplace(part, rank);
+      threats.lowest.emplace(ThreatAfter(part, static_cast<unsigned char>(token[stray])), rank);
+    }
   }
   return threats;
 }
 
+bool IsBelow(const std::unordered_map<uint32_t, uint32_t>& lowest, PartsOfChar parts,
+             uint32_t rank) {
+  for (const uint32_t part : {parts.one, parts.two}) {
+    const auto found = lowest.find(part);
+    if (part != 0 && found != lowest.end() && found->second < rank) return true;
+  }
+  return false;
+}
+
 // Merges go by rising rank, and those that make a character of its bytes have at most the rank of
 // its token. So nothing can come between if every token that joins a part of it to something else
-// ranks higher.
-bool IsWhole(const Threats& threats, const std::string& character, uint32_t rank) {
-  for (size_t n = 1; n < character.size(); ++n) {
-    const auto first = threats.first.find(character.substr(0, n));
-    if (first != threats.first.end() && first->second < rank) return false;
-    const auto last = threats.last.find(character.substr(n));
-    if (last != threats.last.end() && last->second < rank) return false;
-  }
-  return true;
+// ranks higher; if some rank lower, it depends on the neighbours.
+uint32_t WholeCharEntry(const Threats& threats, uint32_t code_point, uint32_t rank) {
+  if (IsBelow(threats.first_always, FirstBytes(code_point), rank)) return kNoToken;
+  uint32_t entry = rank;
+  if (IsBelow(threats.first, FirstBytes(code_point), rank)) entry |= kCheckBefore;
+  if (IsBelow(threats.last, LastBytes(code_point), rank)) entry |= kCheckAfter;
+  return entry;
 }
 
 void AppendWholeChars(const Ranks& ranks, Image* image, TableHeader* header) {
   const Threats threats = FindThreats(ranks);
   std::vector<uint32_t> whole(0x10000, kNoToken);
   for (uint32_t code_point = 0x80; code_point < whole.size(); ++code_point) {
+    const PartsOfChar first = FirstBytes(code_point);
     std::string character;
-    if (code_point < 0x800) {
-      character = {static_cast<char>(0xC0 | code_point >> 6)};
-    } else {
-      character = {static_cast<char>(0xE0 | code_point >> 12),
-                   static_cast<char>(0x80 | (code_point >> 6 & 0x3F))};
-    }
-    character += static_cast<char>(0x80 | (code_point & 0x3F));
+    if (first.two != 0) character += static_cast<char>(first.two >> 8);
+    character += static_cast<char>(first.two != 0 ? first.two & 0xFF : first.one);
+    character += static_cast<char>(LastBytes(code_point).one);
     const auto found = ranks.rank_of.find(character);
     if (found == ranks.rank_of.end()) continue;
-    if (IsWhole(threats, character, found->second)) whole[code_point] = found->second;
+    whole[code_point] = WholeCharEntry(threats, code_point, found->second);
   }
   header->whole_chars = image->Append(whole);
+
+  header->threat_slots = SlotsFor(threats.lowest.size(), 0.25);
+  std::vector<uint64_t> table(header->threat_slots + 1, kNoPair);
+  for (const auto& [threat, rank] : threats.lowest) {
+    const size_t slot = Insert(&table, HomeSlot(HashWord(threat), header->threat_slots), kNoPair,
+                               [](uint64_t entry) { return entry == kNoPair; });
+    table[slot] = threat << kIdBits | rank;
+  }
+  header->threats = image->Append(table);
 }
 
 // Reads everything back as the library will.
