@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "tokens/utf8_class.h"
 
@@ -192,15 +193,19 @@ void MergeParts(const RankTable& table, std::string_view piece, Parts* parts) {
 // neighbours of it by themselves (the generator proves what this needs; the argument is that of
 // the "bpe" crate of github/rust-gems). So a piece may be merged in sections: of each, the last
 // tokens are given up, because they may depend on what follows; the next section begins there, and
-// its first token must go with the last one kept. If it does not, one more token is given up.
+// its first token must go with the last one kept. If it does not, one more token is given up. A
+// section with the bytes of the one before has its tokens, which makes runs cheap.
 class SectionMerger {
  public:
   SectionMerger(const RankTable& table, LongPieceMerger* fallback, std::vector<uint32_t>* ids)
       : table_(table), fallback_(fallback), ids_(ids), ids_before_(ids ? ids->size() : 0) {}
 
   size_t Merge(std::string_view piece) {
-    for (size_t at = 0;;) {
-      MergeParts(table_, piece.substr(at), &parts_);
+    for (size_t at = 0, before = 0;;) {
+      const bool repeats = at > before && piece.size() - at > parts_.bytes &&
+                           std::memcmp(piece.data() + at, piece.data() + before, parts_.bytes) == 0;
+      if (!repeats) MergeParts(table_, piece.substr(at), &parts_);
+      before = at;
       const bool is_last = at + parts_.bytes == piece.size();
       if (kept_count_ > 0 && !GoTogether(kept_[kept_count_ - 1], parts_.id[0])) {
         if (kept_count_ == 1) return MergeWhole(piece);
@@ -209,7 +214,9 @@ class SectionMerger {
         if (ids_ != nullptr) ids_->pop_back();
         continue;
       }
-      at += Keep(is_last ? parts_.count : parts_.count - std::max<size_t>(1, parts_.count / 4));
+      constexpr size_t kGivenUp = 6;
+      const size_t given_up = std::clamp<size_t>(parts_.count / 4, 1, kGivenUp);
+      at += Keep(is_last ? parts_.count : parts_.count - given_up);
       if (is_last) return total_;
     }
   }

@@ -165,7 +165,7 @@ class Walk {
   }
 
  private:
-  // The pieces at `p` of which a window is certain, or one; returns where they end. What is
+  // The pieces at `p` of which a window is certain, or some; returns where they end. What is
   // readable goes kReadBytes on from every place before the end of the text.
   [[gnu::always_inline]] const char* Step(const char* p, size_t left) {
     if constexpr (kHasWindow<kPattern>) {
@@ -182,27 +182,34 @@ class Walk {
         return p + window.consumed();
       }
     }
-    return One(p, left);
+    return Some(p, left);
   }
 
-  [[gnu::noinline]] const char* One(const char* p, size_t left) {
+  // One piece, and as many more as lie in the next few bytes: what windows leave out comes in
+  // groups.
+  [[gnu::noinline]] const char* Some(const char* p, size_t left) {
+    constexpr size_t kBytes = 32;
+    const char* const begin = p;
     Pretokenizer<kPattern> pieces({p, left});
-    pieces.Next();
-    const std::string_view piece = pieces.piece();
-    if (!pieces.maybe_ill_formed()) {
-      sink_->Add(p, piece.size());
-    } else {
-      std::string lossy;
-      AppendLossy(&lossy, piece);
-      const size_t size = lossy.size();
-      lossy.append(kKeyReadBytes, '\0');
-      sink_->Add(lossy.data(), size);
+    while (static_cast<size_t>(p - begin) < kBytes && pieces.Next()) {
+      const std::string_view piece = pieces.piece();
+      if (pieces.maybe_ill_formed()) {
+        lossy_.clear();
+        AppendLossy(&lossy_, piece);
+        const size_t size = lossy_.size();
+        lossy_.append(kKeyReadBytes, '\0');
+        sink_->Add(lossy_.data(), size);
+      } else {
+        sink_->Add(p, piece.size());
+      }
+      p += piece.size();
     }
-    return p + piece.size();
+    return p;
   }
 
   const MasksFunction masks_of_;
   Sink* const sink_;
+  std::string lossy_;
 };
 
 template <Pattern kPattern>

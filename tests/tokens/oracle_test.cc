@@ -194,6 +194,30 @@ TEST_CASE("both ways of merging match the definition at every length") {
   }
 }
 
+TEST_CASE("merging in sections matches the queue on long pieces") {
+  Random random(8);
+  for (const char* encoding : kEncodings) {
+    const RankTable table(TableOf(encoding));
+    for (int round = 0; round < 120; ++round) {
+      // A short unit again and again, with a fault now and then; or no order at all.
+      const std::string unit = RandomPiece(&random, 1 + random.Below(round % 3 == 0 ? 9000 : 40));
+      const size_t bytes = 300 + random.Below(9000);
+      std::string piece;
+      while (piece.size() < bytes) {
+        piece += unit;
+        if (random.Below(200) == 0) piece += 'x';
+      }
+      LongPieceMerger queue, fallback;
+      std::vector<uint32_t> expected, found;
+      queue.Merge(table, piece, &expected);
+      const size_t count = MergePiece(table, piece, &fallback, &found);
+      INFO(encoding << " " << piece);
+      REQUIRE(count == expected.size());
+      REQUIRE(found == expected);
+    }
+  }
+}
+
 const uint32_t* FindIn(const RankTable& table, const std::string& piece) {
   const std::string padded = piece + std::string(kKeyReadBytes, '\0');
   if (piece.size() <= kShortBytes) {
