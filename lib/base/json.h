@@ -1,21 +1,24 @@
 // JSON: one reader and one writer for policies, request bodies, stream events.
 //
-// A Document is a flat array of nodes over one copy of the source: no allocation per value, no
-// recursion, reusable. Every value knows its byte range in the source, so errors can name a line
-// and column and edits can be splices. Numbers stay text until asked for: nothing is rounded.
+// A Document is a flat array of nodes over the source: no allocation per value, no recursion,
+// reusable. Every value knows its byte range in the source, so errors can name a line and column
+// and edits can be splices. Strings are decoded where they have escapes and point into the source
+// where they have none. Numbers stay text of any length until asked for: nothing is rounded.
+//
+// What is accepted is RFC 8259 in UTF-8, a surrogate escape only as half of a pair: every text is
+// UTF-8. Nesting beyond kMaxDepth and keys that repeat are refused.
 
 #ifndef WEIR_LIB_BASE_JSON_H_
 #define WEIR_LIB_BASE_JSON_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
-
-#include "absl/status/status.h"
-#include "absl/types/span.h"
 
 namespace weir::json {
 
@@ -67,15 +70,17 @@ class Value {
 
   class Iterator {
    public:
-    Value operator*() const { return Value(document_, index_); }
+    Value operator*() const { return Value(document_, index_, keyed_); }
     Iterator& operator++();
     bool operator!=(const Iterator& other) const { return index_ != other.index_; }
 
    private:
     friend class Value;
-    Iterator(const Document* document, uint32_t index) : document_(document), index_(index) {}
+    Iterator(const Document* document, uint32_t index, bool keyed)
+        : document_(document), index_(index), keyed_(keyed) {}
     const Document* document_;
     uint32_t index_;
+    bool keyed_;
   };
   Iterator begin_members() const;
   Iterator end_members() const;
@@ -89,53 +94,65 @@ class Value {
 
  private:
   friend class Document;
-  Value(const Document* document, uint32_t index) : document_(document), index_(index) {}
+  Value(const Document* document, uint32_t index, bool keyed)
+      : document_(document), index_(index), keyed_(keyed) {}
   const Document* document_ = nullptr;
   uint32_t index_ = 0;
+  bool keyed_ = false;  // the node before is its key
+};
+
+// What a Document is made of: a value, or the key of the member whose value is next. Small, because
+// a hostile body is all nodes; the type is told by the first byte.
+struct Node {
+  uint32_t begin;   // offset in the source
+  uint32_t size;    // bytes: of a string as decoded, of anything else in the source
+  uint32_t link;    // array, object: index after everything in it; string: offset where decoded
+  uint32_t extent;  // array, object: elements or members; string: bytes in the source
+};
+struct DecodedStrings {  // those that have escapes
+  std::unique_ptr<char[]> bytes;
+  size_t capacity = 0;
 };
 
 class Document {
  public:
   Document() = default;
-  Document(Document&&) = default;
-  Document& operator=(Document&&) = default;
+  Document(Document&& other) noexcept { Swap(&other); }
+  Document& operator=(Document&& other) noexcept {
+    Document taken(std::move(other));
+    Swap(&taken);
+    return *this;
+  }
   // A copy's values would point into the original.
   Document(const Document&) = delete;
   Document& operator=(const Document&) = delete;
 
   // Parses all of `source` (a copy is kept). On failure root() is absent and `error` says where.
-  // Bodies of about 2^32 bytes and more are refused. Reuses this document's memory.
+  // Bodies of about 2^32 bytes and more are refused. Reuses this document's memory. Linear in the
+  // source, but for an object of n keys n log n.
   bool Parse(std::string_view source, const ParseOptions& options, ParseError* error);
   bool Parse(std::string_view source) {
     ParseError error;
     return Parse(source, {}, &error);
   }
 
-  Value root() const { return nodes_.empty() ? Value() : Value(this, 0); }
+  // The same without the copy: `source` has to stay as it is while this document's values are used.
+  bool ParseBorrowed(std::string_view source, const ParseOptions& options, ParseError* error);
+
+  Value root() const { return nodes_.empty() ? Value() : Value(this, 0, false); }
   std::string_view source() const { return source_; }
 
  private:
   friend class Value;
-  friend class Builder;
-  // Small, because a hostile body is all nodes.
-  struct Node {
-    uint32_t begin = 0;      // offset in the source
-    uint32_t size = 0;       // bytes: of a string as decoded, of anything else in the source
-    uint32_t key_begin = 0;  // offset of the key's quote
-    uint32_t key_size = 0;   // bytes of the key as decoded
-    uint32_t next = 0;       // index after this value and everything in it
-    uint32_t count = 0;      // members or elements
-    Type type = Type::kNull;
-  };
+  void Swap(Document* other) noexcept;
+  Type TypeOf(const Node& node) const;
+  bool IsNested(const Node& node) const;  // an array or an object
   std::string_view Text(const Node& node) const;
-  std::string_view Key(const Node& node) const;
+  uint32_t Next(uint32_t index) const;  // the index after the value and everything in it
 
-  // Parses source_ with the numbers at these offsets hidden from the reader. Returns the offset of
-  // a further number that is out of its range, npos when it came to an end.
-  size_t ParseHiding(absl::Span<const size_t> huge, const ParseOptions& options, ParseError* error);
-
-  std::string source_;
-  std::vector<char> decoded_;  // the same bytes, strings decoded in place
+  std::vector<char> copy_;
+  std::string_view source_;
+  DecodedStrings decoded_;
   std::vector<Node> nodes_;
 };
 

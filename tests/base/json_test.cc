@@ -65,9 +65,8 @@ TEST_CASE("numbers out of every range stay text") {
   }
   std::string many = "[1e400";
   for (int i = 0; i < 100; ++i) many += ",1e400";
-  ParseError error;
-  CHECK_FALSE(document.Parse(many + "]", {}, &error));
-  CHECK(error.offset == 1 + 8 * 6);
+  CHECK(document.Parse(many + "]"));
+  CHECK(document.root().size() == 101);
   CHECK(document.Parse("1e400"));
 }
 
@@ -87,7 +86,13 @@ TEST_CASE("errors say where") {
       {"[1] 2", 4, "after the end"},
       {"\"abc", 4, "closing quote"},
       {"\"\xff\"", 1, "UTF-8"},
-      {std::string("{}\0{}", 5), 2, "NUL"},
+      {std::string("{}\0{}", 5), 2, "after the end"},
+      {"\"\\udc00\"", 1, "surrogate"},
+      {"\"\\ud83dx\"", 1, "surrogate"},
+      {"\"a\\x\"", 2, "escape"},
+      {"[1.]", 3, "point"},
+      {"[-]", 2, "a value"},
+      {"{", 1, "key"},
       {std::string(65, '[') + std::string(65, ']'), 64, "64 deep"},
   };
   for (const Row& row : rows) {
@@ -123,6 +128,41 @@ TEST_CASE("many keys, and a repeated one among them") {
   CHECK(document.Parse(source + "\"k777\":1}", {.allow_duplicate_keys = true}, &error));
 }
 
+TEST_CASE("a text that is borrowed is not copied, but where it has escapes") {
+  const std::string source = R"({"plain":"text","k\u0065y":"a\nb","n":12})";
+  Document document;
+  ParseError error;
+  REQUIRE(document.ParseBorrowed(source, {}, &error));
+  const auto borrowed = [&](std::string_view text) {
+    return text.data() >= source.data() &&
+           text.data() + text.size() <= source.data() + source.size();
+  };
+  CHECK(document.source().data() == source.data());
+  CHECK(borrowed(document.root()["plain"].text()));
+  CHECK(borrowed(document.root()["n"].text()));
+  CHECK(document.root()["key"].text() == "a\nb");
+  CHECK_FALSE(borrowed(document.root()["key"].text()));
+  REQUIRE(document.Parse(source));
+  CHECK_FALSE(borrowed(document.root()["plain"].text()));
+  CHECK_FALSE(document.ParseBorrowed({}, {}, &error));
+  CHECK(error.message == "the document is empty");
+}
+
+TEST_CASE("a document moves with its texts, and what is left can be used again") {
+  Document first;
+  REQUIRE(first.Parse(R"({"a":"\u0062","c":"d"})"));
+  Document second(std::move(first));
+  CHECK_FALSE(first.root());  // NOLINT(bugprone-use-after-move): that is what is asked
+  CHECK(first.source().empty());
+  CHECK(second.root()["a"].text() == "b");
+  REQUIRE(first.Parse(R"(["\u0065"])"));
+  first = std::move(second);
+  CHECK(first.root()["a"].text() == "b");
+  CHECK(first.root()["c"].text() == "d");
+  REQUIRE(second.Parse(R"(["\u0066"])"));
+  CHECK((*second.root().members().begin()).text() == "f");
+}
+
 TEST_CASE("lines and columns count from one") {
   CHECK(Locate("ab\ncd\n", 4).line == 2);
   CHECK(Locate("ab\ncd\n", 4).column == 2);
@@ -150,6 +190,20 @@ TEST_CASE("bytes that are not UTF-8 are written as replacement characters") {
   std::string out;
   AppendString(&out, "a\xff\xC3\xA9\xED\xA0\x80z");
   CHECK(out == "\"a\xEF\xBF\xBD\xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz\"");
+}
+
+TEST_CASE("no control character passes in a string, wherever it stands") {
+  for (int c = 0; c < 0x20; ++c) {
+    for (size_t before = 0; before < 40; ++before) {
+      for (size_t after : {0, 1, 40}) {
+        const std::string text = "{\"k\":\"" + std::string(before, 'x') + static_cast<char>(c) +
+                                 std::string(after, 'x') + "\"}";
+        Document document;
+        INFO(c << " after " << before);
+        REQUIRE_FALSE(document.Parse(text));
+      }
+    }
+  }
 }
 
 TEST_CASE("the writer puts the commas") {
