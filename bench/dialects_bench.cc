@@ -57,11 +57,12 @@ size_t TotalBytes(const std::vector<std::string>& events) {
 
 void ReadRequest(benchmark::State& state) {
   const std::string body = RequestBody(static_cast<size_t>(state.range(0)) * 1024);
-  if (!ReadChatRequest(body).ok()) state.SkipWithError("not read");
-  for (auto _ : state) benchmark::DoNotOptimize(ReadChatRequest(body));
+  const auto read = [&] { return ReadRequest(Dialect::kOpenAi, Operation::kChat, "", body); };
+  if (!read().ok()) state.SkipWithError("not read");
+  for (auto _ : state) benchmark::DoNotOptimize(read());
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * body.size()));
 }
-BENCHMARK(ReadRequest)->Name("request/weir_read/KiB")->Arg(1)->Arg(20)->Arg(200);
+BENCHMARK(ReadRequest)->Name("request/weir_read/KiB")->Arg(2)->Arg(20)->Arg(200);
 
 void ParseRequest(benchmark::State& state) {
   const std::string body = RequestBody(static_cast<size_t>(state.range(0)) * 1024);
@@ -72,7 +73,7 @@ void ParseRequest(benchmark::State& state) {
   }
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * body.size()));
 }
-BENCHMARK(ParseRequest)->Name("request/rapidjson_dom_only/KiB")->Arg(1)->Arg(20)->Arg(200);
+BENCHMARK(ParseRequest)->Name("request/rapidjson_dom_only/KiB")->Arg(2)->Arg(20)->Arg(200);
 
 void ParseRequestValidating(benchmark::State& state) {
   const std::string body = RequestBody(static_cast<size_t>(state.range(0)) * 1024);
@@ -86,25 +87,26 @@ void ParseRequestValidating(benchmark::State& state) {
 }
 BENCHMARK(ParseRequestValidating)
     ->Name("request/rapidjson_dom_utf8_iterative/KiB")
-    ->Arg(1)
+    ->Arg(2)
     ->Arg(20)
     ->Arg(200);
 
 void RewriteRequest(benchmark::State& state) {
   const std::string body = RequestBody(static_cast<size_t>(state.range(0)) * 1024);
-  const auto request = ReadChatRequest(body);
+  const auto request = ReadRequest(Dialect::kOpenAi, Operation::kChat, "", body);
+  const Edits edits = {.model = "gpt-4o-mini", .want_usage = true, .max_output_tokens = 700};
   for (auto _ : state) {
-    benchmark::DoNotOptimize(RewriteChatRequest(body, *request, "gpt-4o-mini", true));
+    benchmark::DoNotOptimize(dialects::RewriteRequest(body, *request, edits));
   }
 }
-BENCHMARK(RewriteRequest)->Name("request/weir_rewrite/KiB")->Arg(1)->Arg(20)->Arg(200);
+BENCHMARK(RewriteRequest)->Name("request/weir_rewrite/KiB")->Arg(2)->Arg(20)->Arg(200);
 
 void ReadStream(benchmark::State& state) {
   const std::vector<std::string> events = StreamEvents();
   const bool strip = state.range(0) != 0;
   std::string relay;
   for (auto _ : state) {
-    auto reader = ChatStreamReader::Create();
+    auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
     reader->set_strip_usage(strip);
     for (const std::string& event : events) {
       relay.clear();

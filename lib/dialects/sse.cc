@@ -1,5 +1,10 @@
 #include "dialects/sse.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -9,32 +14,34 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-// After an event larger than this its buffers are given back: one large event does not make the
-// reader large for the rest of a long stream.
-constexpr size_t kRetainBytes = size_t{64} << 10;
-
-void Clear(std::string* text) {
-  if (text->capacity() > kRetainBytes) {
-    std::string().swap(*text);
-  } else {
-    text->clear();
-  }
-}
-
+#if !defined(__SSE2__)
 // Whether any byte of `word` is zero, for a word xor-ed with eight copies of a byte sought.
 constexpr bool HasZeroByte(uint64_t word) {
   return ((word - 0x0101010101010101u) & ~word & 0x8080808080808080u) != 0;
 }
+#endif
 
 }  // namespace
 
 size_t FindLineEnd(std::string_view bytes) {
   size_t at = 0;
+#if defined(__SSE2__)
+  const __m128i line_feed = _mm_set1_epi8('\n');
+  const __m128i carriage_return = _mm_set1_epi8('\r');
+  for (; at + 16 <= bytes.size(); at += 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data() + at));
+    const __m128i ends =
+        _mm_or_si128(_mm_cmpeq_epi8(block, line_feed), _mm_cmpeq_epi8(block, carriage_return));
+    const auto mask = static_cast<uint32_t>(_mm_movemask_epi8(ends));
+    if (mask != 0) return at + static_cast<size_t>(std::countr_zero(mask));
+  }
+#else
   for (; at + 8 <= bytes.size(); at += 8) {
     uint64_t word = 0;
     std::memcpy(&word, bytes.data() + at, 8);
     if (HasZeroByte(word ^ 0x0A0A0A0A0A0A0A0Au) || HasZeroByte(word ^ 0x0D0D0D0D0D0D0D0Du)) break;
   }
+#endif
   for (; at < bytes.size(); ++at) {
     if (bytes[at] == '\n' || bytes[at] == '\r') return at;
   }
@@ -42,7 +49,7 @@ size_t FindLineEnd(std::string_view bytes) {
 }
 
 SseReader::Progress SseReader::Read(std::string_view bytes) {
-  if (finished_) Reset();
+  if (finished_) Release();
   if (bytes.empty()) return {};
   size_t at = 0;
   if (std::exchange(after_cr_, false)) {
@@ -71,7 +78,7 @@ SseReader::Progress SseReader::Read(std::string_view bytes) {
     }
     if (TakeLine(rest.substr(0, length))) {
       cr_ended_block_ = after_cr_;
-      Finish();
+      finished_ = true;
       return {at, Stop::kBlockEnd};
     }
   }
@@ -80,9 +87,26 @@ SseReader::Progress SseReader::Read(std::string_view bytes) {
 }
 
 void SseReader::End() {
-  if (finished_) Reset();
-  if (!line_.empty() || skipping_line_) TakeLine({});
-  Finish();
+  if (finished_) Release();
+  if (skipping_line_ || (held_ != nullptr && !held_->line.empty())) TakeLine({});
+  finished_ = true;
+}
+
+SseReader::Event SseReader::event() const {
+  Event event;
+  if (!finished_) return event;
+  event.present = oversize_ || data_ != Place::kNowhere;
+  event.oversize = oversize_;
+  if (type_ == Place::kView) event.type = type_view_;
+  if (type_ == Place::kHeld) event.type = held_->type;
+  if (data_ == Place::kView) event.data = data_view_;
+  if (data_ == Place::kHeld) event.data = held_->data;
+  return event;
+}
+
+SseReader::Held& SseReader::held() {
+  if (held_ == nullptr) held_ = std::make_unique<Held>();
+  return *held_;
 }
 
 size_t SseReader::SkipByteOrderMark(std::string_view bytes) {
@@ -90,7 +114,7 @@ size_t SseReader::SkipByteOrderMark(std::string_view bytes) {
   while (mark_possible_ && at < bytes.size()) {
     if (bytes[at] != kByteOrderMark[mark_bytes_]) {
       mark_possible_ = false;
-      line_.assign(kByteOrderMark.substr(0, mark_bytes_));
+      if (mark_bytes_ != 0) held().line.assign(kByteOrderMark.substr(0, mark_bytes_));
       break;
     }
     ++at;
@@ -103,26 +127,27 @@ size_t SseReader::SkipByteOrderMark(std::string_view bytes) {
 // it is enough to know that the line is not blank.
 void SseReader::Keep(std::string_view part) {
   if (skipping_line_) return;
-  const char first = line_.empty() ? part[0] : line_[0];
-  if (first != ':' && line_.size() + part.size() > max_event_bytes_) Overflow();
+  std::string& line = held().line;
+  const char first = line.empty() ? part[0] : line[0];
+  if (first != ':' && line.size() + part.size() > max_event_bytes_) Overflow();
   if (first == ':' || oversize_) {
-    Clear(&line_);
+    std::string().swap(line);
     skipping_line_ = true;
   } else {
-    line_.append(part);
+    line.append(part);
   }
 }
 
 // Takes the line that ends with `tail`. True when it is blank.
 bool SseReader::TakeLine(std::string_view tail) {
-  if (line_.empty() && !skipping_line_) {
+  if (!skipping_line_ && (held_ == nullptr || held_->line.empty())) {
     if (tail.empty()) return true;
     TakeField(tail, /*is_view=*/true);
     return false;
   }
   if (!tail.empty()) Keep(tail);
-  if (!std::exchange(skipping_line_, false)) TakeField(line_, /*is_view=*/false);
-  Clear(&line_);
+  if (!std::exchange(skipping_line_, false)) TakeField(held_->line, /*is_view=*/false);
+  if (held_ != nullptr) held_->line.clear();
   return false;
 }
 
@@ -137,52 +162,55 @@ void SseReader::TakeField(std::string_view line, bool is_view) {
   if (name == "data") {
     AddData(value, is_view);
   } else if (name == "event") {
-    type_.assign(value);
+    type_ = is_view ? Place::kView : Place::kHeld;
+    if (is_view) {
+      type_view_ = value;
+    } else {
+      held().type.assign(value);
+    }
   }
 }
 
 void SseReader::AddData(std::string_view value, bool is_view) {
-  if (!std::exchange(has_data_, true)) {
-    data_is_view_ = is_view;
+  if (data_ == Place::kNowhere) {
+    data_ = is_view ? Place::kView : Place::kHeld;
     if (is_view) {
       data_view_ = value;
     } else {
-      data_.assign(value);
+      held().data.assign(value);
     }
     return;
   }
   Spill();
-  if (data_.size() + 1 + value.size() > max_event_bytes_) return Overflow();
-  data_.push_back('\n');
-  data_.append(value);
+  std::string& data = held().data;
+  if (data.size() + 1 + value.size() > max_event_bytes_) return Overflow();
+  data.push_back('\n');
+  data.append(value);
 }
 
 void SseReader::Overflow() {
   oversize_ = true;
-  data_is_view_ = false;
-  Clear(&data_);
-  Clear(&type_);
+  data_ = Place::kNowhere;
+  type_ = Place::kNowhere;
+  if (held_ == nullptr) return;
+  std::string().swap(held_->data);
+  std::string().swap(held_->type);
 }
 
+// The caller's bytes will be gone.
 void SseReader::Spill() {
-  if (std::exchange(data_is_view_, false)) data_.assign(data_view_);
+  if (data_ == Place::kView) held().data.assign(data_view_);
+  if (type_ == Place::kView) held().type.assign(type_view_);
+  if (data_ == Place::kView) data_ = Place::kHeld;
+  if (type_ == Place::kView) type_ = Place::kHeld;
 }
 
-void SseReader::Finish() {
-  std::string_view data = data_;
-  if (data_is_view_) data = data_view_;
-  event_ = {.present = has_data_ || oversize_, .oversize = oversize_, .type = type_, .data = data};
-  finished_ = true;
-}
-
-void SseReader::Reset() {
-  Clear(&data_);
-  Clear(&type_);
-  data_is_view_ = false;
-  has_data_ = false;
+void SseReader::Release() {
+  held_.reset();
+  data_ = Place::kNowhere;
+  type_ = Place::kNowhere;
   oversize_ = false;
   finished_ = false;
-  event_ = {};
 }
 
 }  // namespace weir::dialects

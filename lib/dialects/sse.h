@@ -9,6 +9,8 @@
 #define WEIR_LIB_DIALECTS_SSE_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,9 @@ class SseReader {
  public:
   // An event with a line, or data, larger than this is passed by unread.
   explicit SseReader(size_t max_event_bytes) : max_event_bytes_(max_event_bytes) {}
+
+  size_t max_event_bytes() const { return max_event_bytes_; }
+  void set_max_event_bytes(size_t bytes) { max_event_bytes_ = bytes; }
 
   // Where a Read stopped.
   enum class Stop {
@@ -44,7 +49,9 @@ class SseReader {
     std::string_view data;  // the data lines, joined by LF
   };
   // Valid until the next Read or End, and as long as the bytes given to the last Read are.
-  const Event& event() const { return event_; }
+  Event event() const;
+  // Lets go of what the block said, and of the memory that held it.
+  void Release();
 
  private:
   size_t SkipByteOrderMark(std::string_view bytes);
@@ -54,28 +61,32 @@ class SseReader {
   void AddData(std::string_view value, bool is_view);
   void Overflow();
   void Spill();
-  void Finish();
-  void Reset();
 
-  const size_t max_event_bytes_;
+  // What was kept of the block because the bytes it came in are gone. Null at most times: a stream
+  // that waits between two events holds none of it.
+  struct Held {
+    std::string line;  // the current line, as far as it has come
+    std::string data, type;
+  };
+  Held& held();
 
-  // The current line: what earlier calls brought of it, or that it is not blank and not wanted.
-  std::string line_;
+  // Where the block's data, or type, is.
+  enum class Place : uint8_t { kNowhere, kView, kHeld };
+
+  size_t max_event_bytes_;
+  std::unique_ptr<Held> held_;
+  std::string_view data_view_, type_view_;  // into the caller's bytes, while those are there
+  Place data_ = Place::kNowhere;
+  Place type_ = Place::kNowhere;
+  bool oversize_ = false;
+  bool finished_ = false;  // event() is what the block said
+
+  // The current line is not blank, and not wanted.
   bool skipping_line_ = false;
   bool after_cr_ = false;        // an LF that comes now belongs to the line before
   bool cr_ended_block_ = false;  // and that line was a block's end
   bool mark_possible_ = true;    // at the start of the body, within a byte order mark
-  size_t mark_bytes_ = 0;
-
-  // The current block. Its first data line stays a view into the caller's bytes while it can.
-  std::string data_;
-  std::string_view data_view_;
-  std::string type_;
-  bool data_is_view_ = false;
-  bool has_data_ = false;
-  bool oversize_ = false;
-  bool finished_ = false;
-  Event event_;
+  uint8_t mark_bytes_ = 0;
 };
 
 }  // namespace weir::dialects

@@ -36,12 +36,17 @@ inline std::string Choice(int index, std::string_view delta, std::string_view fi
 inline const std::string kDone = "data: [DONE]\n\n";
 inline const std::string kUsageMember =
     ",\"usage\":{\"prompt_tokens\":21,\"completion_tokens\":9,\"total_tokens\":30,"
-    "\"prompt_tokens_details\":{\"cached_tokens\":16,\"audio_tokens\":0},"
-    "\"completion_tokens_details\":{\"reasoning_tokens\":4,\"audio_tokens\":0}}";
+    "\"prompt_tokens_details\":{\"cached_tokens\":16,\"audio_tokens\":2},"
+    "\"completion_tokens_details\":{\"reasoning_tokens\":4,\"audio_tokens\":1,"
+    "\"accepted_prediction_tokens\":3,\"rejected_prediction_tokens\":0}}";
 inline const Usage kFixtureUsage = {.prompt = 21,
                                     .completion = 9,
                                     .cached = 16,
                                     .reasoning = 4,
+                                    .audio_prompt = 2,
+                                    .audio_completion = 1,
+                                    .accepted_prediction = 3,
+                                    .rejected_prediction = 0,
                                     .reported_total = 30,
                                     .anomaly = false};
 
@@ -148,30 +153,6 @@ inline StreamFixture OddStream() {
 inline std::vector<StreamFixture> StreamFixtures() {
   return {PlainStream(),  AzureStream(), InterleavedStream(),
           CompatStream(), ErrorStream(), OddStream()};
-}
-
-inline std::vector<std::string> RequestFixtures() {
-  return {
-      R"({"model":"m","messages":[{"role":"user","content":"hi"}]})",
-      R"( { "messages" : [ {"role":"system","content":"be brief"},
-          {"role":"user","name":"ann","content":[{"type":"text","text":"what is this?"},
-           {"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}},
-           {"type":"input_audio","input_audio":{"data":"AA==","format":"wav"}},
-           {"type":"file","file":{"file_id":"f"}},{"type":"text","text":"\u00e9 \ud83d\ude00"}]},
-          {"role":"assistant","content":null,"tool_calls":[{"id":"t1","type":"function",
-           "function":{"name":"sum","arguments":"{\"x\":1}"}}]},
-          {"role":"tool","tool_call_id":"t1","content":"2"} ],
-         "tools":[{"type":"function","function":{"name":"sum","parameters":{"type":"object"}}}],
-         "tool_choice":"auto","response_format":{"type":"json_object"},
-         "stream":true , "stream_options" : { "include_usage" : false },"n":2,
-         "max_tokens":100,"max_completion_tokens":50,"temperature":0.7,"seed":-1,
-         "logit_bias":{"50256":-100},"model":"gpt-x" } )",
-      R"({"stream":true,"stream_options":{},"messages":[{"role":"user","content":""}],"model":null,
-          "functions":[{"name":"f"}],"function_call":"none","max_tokens":null,"n":null})",
-      R"({"stream":true,"stream_options":null,"messages":[]})",
-      R"({"stream":true,"stream_options":{"x":1},"messages":[{"role":"assistant","content":"",
-          "function_call":{"name":"f","arguments":"{}"},"refusal":"no"}]})",
-  };
 }
 
 inline std::vector<std::string> ResponseFixtures() {

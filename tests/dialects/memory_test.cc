@@ -75,7 +75,7 @@ TEST_CASE("an endless line, comment, event or stream costs bounded memory") {
       std::string piece;
       while (piece.size() < 60000) piece += kind;
       const size_t peak = PeakBytes([&] {
-        auto reader = ChatStreamReader::Create();
+        auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
         reader->set_strip_usage(strip);
         std::string relay;
         for (size_t total = 0; total < 24 * kMiB; total += piece.size()) {
@@ -93,7 +93,7 @@ TEST_CASE("an endless line, comment, event or stream costs bounded memory") {
 
 TEST_CASE("one large event does not stay in memory") {
   const std::string large = "data: {\"x\":\"" + std::string(kMaxEventBytes - 100, 'x') + "\"}\n\n";
-  auto reader = ChatStreamReader::Create();
+  auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
   std::string relay;
   const size_t before = live_bytes;
   for (size_t at = 0; at < large.size(); at += 1000) {
@@ -112,39 +112,53 @@ TEST_CASE("what a body costs is within a small multiple of its size") {
     body += "0]}";
     INFO(unit);
     bool read = true;
-    const size_t request_peak = PeakBytes([&] { read = ReadChatRequest(body).ok(); });
+    const size_t request_peak =
+        PeakBytes([&] { read = ReadRequest(Dialect::kOpenAi, Operation::kChat, "", body).ok(); });
     CHECK_FALSE(read);
     CHECK(request_peak < 50 * body.size());
     std::string event = "data: " + body.substr(0, 13);
     while (event.size() < kMaxEventBytes - 10) event += unit;
     event += "0]}\n\n";
-    auto reader = ChatStreamReader::Create();
+    auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
     std::string relay;
     CHECK(PeakBytes([&] { reader->Feed(event, &relay); }) < 50 * event.size());
     CHECK(reader->unreadable_events() == 0);
   }
 }
 
-TEST_CASE("once warm an event costs no allocation but its text") {
-  const std::string silent = testing::Chunk(testing::Choice(0, "", "null"), testing::kUsageMember);
-  const std::string spoken = testing::Chunk(testing::Choice(0, "\"content\":\"word\""));
-  auto reader = ChatStreamReader::Create();
-  std::string relay;
-  relay.reserve(100000);
-  const auto cost = [&](const std::string& event) {
-    const size_t before = allocations;
-    for (size_t at = 0; at < event.size(); at += 50) {
-      reader->Feed(std::string_view(event).substr(at, 50), &relay);
+// What a stream holds while it waits for its next event: the reader, its template, its buffers.
+TEST_CASE("a stream that waits holds less than a KiB") {
+  const std::string chunk = testing::Chunk(testing::Choice(0, "\"content\":\"word\""));
+  for (size_t piece : {chunk.size(), size_t{50}}) {
+    const size_t before = live_bytes;
+    auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
+    for (int i = 0; i < 100; ++i) {
+      for (size_t at = 0; at < chunk.size(); at += piece) {
+        reader->Feed(std::string_view(chunk).substr(at, piece), nullptr);
+      }
+      reader->TakeDeltas();
     }
-    reader->TakeDeltas();
-    return allocations - before;
-  };
-  for (int i = 0; i < 3; ++i) {
-    cost(silent);
-    cost(spoken);
+    INFO(piece);
+    CHECK(live_bytes - before < 1024);
   }
-  CHECK(cost(silent) == 0);
-  CHECK(cost(spoken) == 1);  // the list of deltas, which the caller takes
+}
+
+class NullSink final : public TextSink {
+ public:
+  void Text(const TextPiece& piece) override { bytes += piece.text.size(); }
+  size_t bytes = 0;
+};
+
+TEST_CASE("an event like the one before costs no allocation") {
+  const std::string chunk = testing::Chunk(testing::Choice(0, "\"content\":\"a \\n word\""));
+  auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
+  NullSink sink;
+  reader->set_text_sink(&sink);
+  reader->Feed(chunk, nullptr);
+  const size_t before = allocations;
+  for (int i = 0; i < 10; ++i) reader->Feed(chunk, nullptr);
+  CHECK(allocations == before);
+  CHECK(sink.bytes == 11 * 8);
 }
 
 }  // namespace

@@ -7,14 +7,18 @@
 namespace weir::dialects {
 namespace {
 
+Response ReadChat(std::string_view body) {
+  return ReadResponse(Dialect::kOpenAi, Operation::kChat, body);
+}
+
 using testing::ResponseFixtures;
 
 Usage UsageOf(const std::string& members) {
-  return ReadChatResponse("{\"usage\":{" + members + "}}").usage;
+  return ReadChat("{\"usage\":{" + members + "}}").usage;
 }
 
 TEST_CASE("a whole answer: usage, model, texts of each choice and kind") {
-  const ChatResponse response = ReadChatResponse(ResponseFixtures()[0]);
+  const Response response = ReadChat(ResponseFixtures()[0]);
   CHECK(response.usage == testing::kFixtureUsage);
   CHECK(response.model == "test-4-2024");
   CHECK_FALSE(response.error);
@@ -22,21 +26,22 @@ TEST_CASE("a whole answer: usage, model, texts of each choice and kind") {
 }
 
 TEST_CASE("answers of compatible servers") {
-  const ChatResponse response = ReadChatResponse(ResponseFixtures()[1]);
+  const Response response = ReadChat(ResponseFixtures()[1]);
   CHECK(response.usage == Usage{.prompt = 1, .completion = 2, .reported_total = 3});
   CHECK(response.texts == std::vector<std::string>{"ab", "hm", "f", "{\"x\":1}"});
   // Two names for the same thoughts are counted once.
-  CHECK(ReadChatResponse(R"({"choices":[{"message":{"reasoning":"hm","reasoning_content":"hm"}}]})")
-            .texts == std::vector<std::string>{"hm"});
+  CHECK(
+      ReadChat(R"({"choices":[{"message":{"reasoning":"hm","reasoning_content":"hm"}}]})").texts ==
+      std::vector<std::string>{"hm"});
 }
 
 TEST_CASE("error bodies state nothing and say so") {
-  const ChatResponse response = ReadChatResponse(ResponseFixtures()[2]);
+  const Response response = ReadChat(ResponseFixtures()[2]);
   CHECK(response.error);
   CHECK(response.usage == Usage{});
-  CHECK(ReadChatResponse(R"({"error":"boom"})").error);
-  CHECK_FALSE(ReadChatResponse(R"({"error":null,"choices":[]})").error);
-  CHECK_FALSE(ReadChatResponse("<html>500</html>").error);
+  CHECK(ReadChat(R"({"error":"boom"})").error);
+  CHECK_FALSE(ReadChat(R"({"error":null,"choices":[]})").error);
+  CHECK_FALSE(ReadChat("<html>500</html>").error);
 }
 
 TEST_CASE("an unreadable body states nothing") {
@@ -44,7 +49,7 @@ TEST_CASE("an unreadable body states nothing") {
        {std::string(), std::string("<html>"), std::string("[]"), std::string("1"),
         std::string("{\"usage\":{\"prompt_tokens\":1}"), std::string("{}\0", 3),
         std::string("{\"model\":\"\xff\"}"), std::string(1000000, '[')}) {
-    const ChatResponse response = ReadChatResponse(body);
+    const Response response = ReadChat(body);
     CHECK(response.usage == Usage{});
     CHECK(response.model.empty());
     CHECK(response.texts.empty());
@@ -71,11 +76,10 @@ TEST_CASE("usage that cannot be is flagged and dropped, never booked") {
   CHECK(UsageOf("\"prompt_tokens\":null,\"completion_tokens\":0") == Usage{.completion = 0});
   CHECK(UsageOf("\"foo\":0,\"bar\":0") == Usage{});
   for (const char* junk : {"1", "\"x\"", "[]", "true"}) {
-    CHECK(ReadChatResponse("{\"usage\":" + std::string(junk) + "}").usage ==
-          Usage{.anomaly = true});
+    CHECK(ReadChat("{\"usage\":" + std::string(junk) + "}").usage == Usage{.anomaly = true});
   }
-  CHECK(ReadChatResponse("{\"usage\":null}").usage == Usage{});
-  CHECK(ReadChatResponse("{\"usage\":NaN}").usage == Usage{});  // not JSON
+  CHECK(ReadChat("{\"usage\":null}").usage == Usage{});
+  CHECK(ReadChat("{\"usage\":NaN}").usage == Usage{});  // not JSON
 }
 
 TEST_CASE("a part is never more than its whole") {
@@ -92,14 +96,14 @@ TEST_CASE("a part is never more than its whole") {
 
 TEST_CASE("of a repeated key the last one counts, as for clients") {
   CHECK(UsageOf(R"("prompt_tokens":1,"prompt_tokens":2)") == Usage{.prompt = 2});
-  CHECK(ReadChatResponse(R"({"usage":{"prompt_tokens":1},"usage":null})").usage == Usage{});
+  CHECK(ReadChat(R"({"usage":{"prompt_tokens":1},"usage":null})").usage == Usage{});
 }
 
 TEST_CASE("answers with every field of every other type are read or passed over") {
   for (const std::string& body : ResponseFixtures()) {
     testing::ForEachSwap(body, [](const std::string& path, const std::string& swapped) {
       INFO(path << ' ' << swapped);
-      const ChatResponse response = ReadChatResponse(swapped);
+      const Response response = ReadChat(swapped);
       REQUIRE(IsSane(response.usage));
       for (const std::string& text : response.texts) REQUIRE_FALSE(text.empty());
     });
@@ -110,14 +114,14 @@ TEST_CASE("mutated and truncated answers never break the reader") {
   Random random(7);
   for (const std::string& body : ResponseFixtures()) {
     for (size_t cut = 0; cut < body.size(); ++cut) {
-      REQUIRE(ReadChatResponse(body.substr(0, cut)).usage == Usage{});
+      REQUIRE(ReadChat(body.substr(0, cut)).usage == Usage{});
     }
     for (int round = 0; round < 3000; ++round) {
       std::string mutated = body;
       for (uint64_t n = 1 + random.Below(4); n > 0; --n) {
         mutated[random.Below(mutated.size())] = static_cast<char>(random.Below(256));
       }
-      REQUIRE(IsSane(ReadChatResponse(mutated).usage));
+      REQUIRE(IsSane(ReadChat(mutated).usage));
     }
   }
 }

@@ -20,7 +20,7 @@ std::vector<Read> ReadAll(std::string_view body, const std::vector<size_t>& cuts
   SseReader reader(bound);
   std::vector<Read> events;
   const auto note = [&] {
-    const SseReader::Event& event = reader.event();
+    const SseReader::Event event = reader.event();
     if (event.present) {
       events.push_back({event.oversize, std::string(event.type), std::string(event.data)});
     }

@@ -5,6 +5,10 @@
 namespace weir::dialects {
 namespace {
 
+Response ReadChat(std::string_view body) {
+  return ReadResponse(Dialect::kOpenAi, Operation::kChat, body);
+}
+
 using testing::Choice;
 using testing::Chunk;
 using testing::kDone;
@@ -40,7 +44,7 @@ TEST_CASE("every cut tells the same, byte for byte") {
 
 TEST_CASE("without strip_usage every byte is relayed at once") {
   const std::string body = testing::PlainStream().body;
-  auto reader = ChatStreamReader::Create();
+  auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
   std::string relay;
   for (size_t i = 0; i < body.size(); ++i) {
     reader->Feed(body.substr(i, 1), &relay);
@@ -69,7 +73,7 @@ TEST_CASE("strip_usage leaves out exactly the chunk that only carries usage") {
 }
 
 TEST_CASE("strip_usage holds an event until its end and no longer") {
-  auto reader = ChatStreamReader::Create();
+  auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
   reader->set_strip_usage(true);
   std::string relay;
   const std::string first = Chunk(Choice(0, R"("content":"a")"));
@@ -159,7 +163,7 @@ TEST_CASE("a stream and a whole answer of the same content state the same") {
       R"("content":"x","tool_calls":[{"index":0,"function":{"name":"f","arguments":"{}"}}])";
   const std::string head = "{\"model\":\"test-4\",\"choices\":[{\"index\":0,\"message\":{" +
                            choice + "},\"finish_reason\":\"stop\"}]";
-  const ChatResponse whole = ReadChatResponse(head + kUsageMember + "}");
+  const Response whole = ReadChat(head + kUsageMember + "}");
   const Outcome stream = Run(Chunk(Choice(0, choice, "\"stop\"")) + Chunk("", kUsageMember), {});
   CHECK(stream.usage == whole.usage);
   CHECK(stream.model == whole.model);
@@ -170,7 +174,7 @@ TEST_CASE("a stream and a whole answer of the same content state the same") {
 
 TEST_CASE("deltas can be taken as they come") {
   const StreamFixture fixture = testing::InterleavedStream();
-  auto reader = ChatStreamReader::Create();
+  auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
   std::string relay;
   std::map<uint32_t, std::string> texts;
   const auto take = [&] {

@@ -5,6 +5,7 @@
 #define WEIR_TESTS_DIALECTS_SUPPORT_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <ostream>
@@ -22,7 +23,9 @@
 namespace weir::dialects {
 
 inline auto Fields(const Usage& u) {
-  return std::tie(u.prompt, u.completion, u.cached, u.reasoning, u.reported_total, u.anomaly);
+  return std::tie(u.prompt, u.completion, u.cached, u.cache_write, u.reasoning, u.audio_prompt,
+                  u.audio_completion, u.accepted_prediction, u.rejected_prediction,
+                  u.reported_total, u.anomaly, u.reasoning_was_beside);
 }
 inline bool operator==(const Usage& a, const Usage& b) { return Fields(a) == Fields(b); }
 inline std::ostream& operator<<(std::ostream& out, const Usage& u) {
@@ -32,18 +35,37 @@ inline std::ostream& operator<<(std::ostream& out, const Usage& u) {
   put("prompt", u.prompt);
   put("completion", u.completion);
   put("cached", u.cached);
+  put("cache_write", u.cache_write);
   put("reasoning", u.reasoning);
+  put("audio_prompt", u.audio_prompt);
+  put("audio_completion", u.audio_completion);
+  put("accepted", u.accepted_prediction);
+  put("rejected", u.rejected_prediction);
   put("total", u.reported_total);
-  return out << (u.anomaly ? " anomaly" : "");
+  return out << (u.anomaly ? " anomaly" : "") << (u.reasoning_was_beside ? " beside" : "");
 }
 
 // Nothing that is booked may be absurd, whatever was stated.
 inline bool IsSane(const Usage& u) {
-  for (const auto& count : {u.prompt, u.completion, u.cached, u.reasoning, u.reported_total}) {
+  using Count = std::optional<uint64_t>;
+  for (const Count& count :
+       {u.prompt, u.completion, u.cached, u.cache_write, u.reasoning, u.audio_prompt,
+        u.audio_completion, u.accepted_prediction, u.rejected_prediction, u.reported_total}) {
     if (count && *count > kMaxTokens) return false;
   }
-  if (u.cached && (!u.prompt || *u.cached > *u.prompt)) return false;
-  return !u.reasoning || (u.completion && *u.reasoning <= *u.completion);
+  const auto inside = [](const Count& whole, std::initializer_list<Count> parts) {
+    for (const Count& part : parts) {
+      if (part && (!whole || *part > *whole)) return false;
+    }
+    return true;
+  };
+  if (u.total().has_value() != (u.prompt && u.completion)) return false;
+  if (u.total() && *u.total() != *u.prompt + *u.completion) return false;
+  if (u.cached && u.cache_write && *u.cached + *u.cache_write > *u.prompt) return false;
+  return inside(u.prompt, {u.cached, u.cache_write, u.audio_prompt}) &&
+         inside(u.completion,
+                {u.reasoning, u.audio_completion, u.accepted_prediction, u.rejected_prediction}) &&
+         IsConsistent(u);
 }
 
 namespace testing {
@@ -53,9 +75,11 @@ struct Outcome {
   std::string relayed;
   Usage usage;
   std::string model;
+  std::string reason, error_text;
   bool done = false, finish = false, error = false;
   uint64_t events = 0, unreadable = 0;
   std::vector<std::pair<uint32_t, std::string>> deltas;
+  std::vector<TextKind> kinds;  // of deltas, one for one
 
   bool operator==(const Outcome&) const = default;
 
@@ -72,14 +96,24 @@ struct Outcome {
   }
 };
 
+// Who wrote a body, and how it is framed.
+struct Origin {
+  Dialect dialect = Dialect::kOpenAi;
+  Operation operation = Operation::kChat;
+  BodyKind kind = BodyKind::kSse;
+};
+
 // Feeds `body` in pieces that end at `cuts` (ascending offsets).
-inline Outcome Run(std::string_view body, const std::vector<size_t>& cuts, bool strip = false) {
-  auto reader = ChatStreamReader::Create();
+inline Outcome Run(std::string_view body, const std::vector<size_t>& cuts, bool strip = false,
+                   const Origin& origin = {}) {
+  auto reader = StreamReader::Create(origin.dialect, origin.operation, origin.kind);
   reader->set_strip_usage(strip);
   Outcome outcome;
   size_t from = 0;
   const auto feed = [&](size_t to) {
-    reader->Feed(body.substr(from, to - from), &outcome.relayed);
+    // A copy of its own, so that a view kept too long is seen by the address sanitizer.
+    const std::string piece(body.substr(from, to - from));
+    reader->Feed(piece, &outcome.relayed);
     from = to;
   };
   for (size_t cut : cuts) feed(cut);
@@ -87,16 +121,35 @@ inline Outcome Run(std::string_view body, const std::vector<size_t>& cuts, bool 
   reader->End(&outcome.relayed);
   outcome.usage = reader->usage();
   outcome.model = reader->model();
+  outcome.reason = reader->finish_reason();
   outcome.done = reader->saw_done();
   outcome.finish = reader->saw_finish();
   outcome.error = reader->saw_error();
+  if (reader->error() != nullptr) {
+    const AnswerError& error = *reader->error();
+    outcome.error_text = Concat({error.type, "|", error.code, "|", error.message});
+  }
   outcome.events = reader->events();
   outcome.unreadable = reader->unreadable_events();
   for (auto& delta : reader->TakeDeltas()) {
+    outcome.kinds.push_back(delta.kind);
     outcome.deltas.emplace_back(delta.choice, std::move(delta.text));
   }
   return outcome;
 }
+
+// Sanitizers make the same work ten times as long: of what is tried in every way, they try some.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSlow = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool kSlow = true;
+#else
+inline constexpr bool kSlow = false;
+#endif
+#else
+inline constexpr bool kSlow = false;
+#endif
 
 inline std::vector<size_t> EveryByte(size_t size) {
   std::vector<size_t> cuts;
@@ -115,18 +168,19 @@ inline std::vector<size_t> RandomCuts(Random* random, size_t size) {
 
 // True when every way to cut `body` (all 2-cuts when it is small, else seeded k-cuts) tells the
 // same as all of it at once.
-inline bool CutsDoNotMatter(std::string_view body, bool strip, uint64_t seed) {
-  const Outcome whole = Run(body, {}, strip);
+inline bool CutsDoNotMatter(std::string_view body, bool strip, uint64_t seed,
+                            const Origin& origin = {}, size_t all_cuts_up_to = 4096) {
+  const Outcome whole = Run(body, {}, strip, origin);
   if (!strip && whole.relayed != body) return false;
-  if (Run(body, EveryByte(body.size()), strip) != whole) return false;
-  if (body.size() <= 4096) {
+  if (Run(body, EveryByte(body.size()), strip, origin) != whole) return false;
+  if (body.size() <= all_cuts_up_to) {
     for (size_t cut = 0; cut <= body.size(); ++cut) {
-      if (Run(body, {cut}, strip) != whole) return false;
+      if (Run(body, {cut}, strip, origin) != whole) return false;
     }
   }
   Random random(seed);
   for (int round = 0; round < 100; ++round) {
-    if (Run(body, RandomCuts(&random, body.size()), strip) != whole) return false;
+    if (Run(body, RandomCuts(&random, body.size()), strip, origin) != whole) return false;
   }
   return true;
 }
