@@ -133,13 +133,13 @@ struct Meter {
   uint32_t max_series = 2000;
 };
 
-enum class Operation : uint8_t { kChat, kOther };
-
-// "/openai/deployments/{model}/chat/completions", cut at the slashes.
+// "/openai/deployments/{model}/chat/completions", cut at the slashes. A parameter is a whole
+// segment, or all of it before a colon and a word: "/v1beta/models/{model}:generateContent".
 struct PathPattern {
   struct Segment {
     std::string text;  // literal, or the parameter's name
     bool parameter = false;
+    std::string suffix{};  // ":generateContent", behind a parameter
   };
   std::vector<Segment> segments;
 };
@@ -150,8 +150,11 @@ struct Route {
   std::string name;
   std::string method;  // empty = any
   PathPattern path;
-  Operation operation = Operation::kOther;
-  dialects::Dialect dialect = dialects::Dialect::kOpenAi;  // the client's
+  // What its path asks for and in whose words (weir/dialects.h lists the patterns). Without an
+  // operation requests are passed on as they are: limited by number, never counted. With one, the
+  // pool's backends speak a dialect of the same family.
+  std::optional<dialects::Operation> operation;
+  dialects::Dialect dialect = dialects::Dialect::kOpenAi;
   bool authenticate = true;
   uint32_t pool = 0;
   std::vector<uint32_t> limits;

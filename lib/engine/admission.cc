@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/cord.h"
+#include "base/json.h"
 #include "base/saturating.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -43,12 +44,12 @@ std::optional<Action> TransactionImpl::CheckHead() {
   request_.route =
       plan().Match(request_.method, request_.path, &request_.parameters, &other_method);
   if (request_.route == nullptr) {
-    const std::string url = Concat({request_.method, " ", request_.path});
     if (other_method) {
-      return Reply(405, {Concat({"Method not allowed (", url, ")."}), kInvalidRequest, "",
-                         "method_not_allowed"});
+      return Reply(405,
+                   {Concat({"Method not allowed (", request_.method, " ", request_.path, ")."}),
+                    kInvalidRequest, "", "method_not_allowed"});
     }
-    return Reply(404, {Concat({"Invalid URL (", url, ")."}), kInvalidRequest, "", "unknown_url"});
+    return UnknownUrl();
   }
   return request_.route->authenticate ? Authenticate() : std::nullopt;
 }
@@ -99,20 +100,33 @@ std::optional<Action> TransactionImpl::ReadRequest() {
                                std::to_string(plan().body_bytes_max), " bytes."}),
                        kInvalidRequest, "", "request_too_large"});
   }
-  if (!IsChat()) return std::nullopt;
-  return ReadChat();
+  return IsCounted() ? ReadCounted() : std::nullopt;
 }
 
-std::optional<Action> TransactionImpl::ReadChat() {
-  auto chat = dialects::ReadChatRequest(request_.body);
-  if (!chat.ok()) {
-    std::string param;
-    if (const auto payload = chat.status().GetPayload("weir/param")) param = std::string(*payload);
-    return Reply(400,
-                 {std::string(chat.status().message()), kInvalidRequest, param, "invalid_request"});
+Action TransactionImpl::UnknownUrl() {
+  return Reply(404, {Concat({"Invalid URL (", request_.method, " ", request_.path, ")."}),
+                     kInvalidRequest, "", "unknown_url"});
+}
+
+std::optional<Action> TransactionImpl::ReadCounted() {
+  const std::string target = request_.Target();
+  const auto parsed = dialects::ParseTarget(target);
+  // The route's parameters may have made another path of it, or steps that walk up.
+  if (!parsed || !dialects::SameFamily(parsed->dialect, request_.route->dialect)) {
+    return UnknownUrl();
   }
-  chat_ = *std::move(chat);
-  request_.model = chat_->model;
+  target_asked_ = *parsed;
+  json::Document body;
+  auto asked =
+      dialects::ReadRequest(parsed->dialect, parsed->operation, target, request_.body, &body);
+  if (!asked.ok()) {
+    std::string param;
+    if (const auto payload = asked.status().GetPayload("weir/param")) param = std::string(*payload);
+    return Reply(
+        400, {std::string(asked.status().message()), kInvalidRequest, param, "invalid_request"});
+  }
+  asked_ = *std::move(asked);
+  request_.model = asked_->model;
   for (const auto& [name, value] : request_.parameters) {
     if (name == "model") request_.model = value;
   }
@@ -126,7 +140,8 @@ std::optional<Action> TransactionImpl::ReadChat() {
   }
   bool known = false;
   tokenizer_ = &TokenizerFor(plan(), request_.model, &known);
-  prompt_ = CountPrompt(*tokenizer_, request_.model, known, *chat_);
+  prompt_ = metering::CountPromptOf(parsed->dialect, parsed->operation, request_.model, *tokenizer_,
+                                    known, body.root(), {});
   return std::nullopt;
 }
 
@@ -166,7 +181,8 @@ limits::Charge TransactionImpl::ChargeOf(const policy::Limit& limit) const {
   if (limit.unit != policy::Unit::kCompletionTokens && limit.reserve_prompt) {
     charge.cost = prompt_.count;
   }
-  if (limit.unit != policy::Unit::kPromptTokens && chat_) {
+  const bool writes = asked_ && asked_->operation != dialects::Operation::kEmbeddings;
+  if (limit.unit != policy::Unit::kPromptTokens && writes) {
     const policy::Model* model = plan().FindModel(request_.model);
     const uint64_t model_max =
         model != nullptr && model->max_output != 0 ? model->max_output : kDefaultMaxOutput;
@@ -175,7 +191,7 @@ limits::Charge TransactionImpl::ChargeOf(const policy::Limit& limit) const {
         break;
       case policy::OutputReserve::kMaxTokens:
         charge.cost = SaturatingAdd(
-            charge.cost, SaturatingMul(chat_->max_output_tokens.value_or(model_max), chat_->n));
+            charge.cost, SaturatingMul(asked_->max_output_tokens.value_or(model_max), asked_->n));
         break;
       case policy::OutputReserve::kLearned:
         charge.learned = true;
@@ -266,9 +282,10 @@ Action TransactionImpl::Refuse(const limits::Decision& decision) {
   }
   SetLimitHeaders();
   SetRetryHeaders(decision.retry_after_ns);
-  return Reply(limit.status,
-               {std::move(message), limit.unit == policy::Unit::kRequests ? "requests" : "tokens",
-                "", "rate_limit_exceeded"});
+  Words words = {std::move(message), limit.unit == policy::Unit::kRequests ? "requests" : "tokens",
+                 "", "rate_limit_exceeded"};
+  if (decision.retry_after_ns != limits::kNever) words.retry_after_ns = decision.retry_after_ns;
+  return Reply(limit.status, words);
 }
 
 }  // namespace weir::engine

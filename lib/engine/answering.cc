@@ -15,10 +15,6 @@ bool Matches(const std::vector<breaker::StatusRange>& ranges, int status) {
   });
 }
 
-bool StartsWithIgnoreCase(std::string_view text, std::string_view prefix) {
-  return EqualsIgnoreCase(text.substr(0, prefix.size()), prefix);
-}
-
 breaker::Failure BreakerFailure(Failure failure) {
   switch (failure) {
     case Failure::kConnect:
@@ -90,11 +86,13 @@ Action TransactionImpl::RelayHead() {
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
   const std::string_view encoding = TrimSpace(answer_headers_.Get("content-encoding"));
   const std::string_view type = TrimSpace(answer_headers_.Get("content-type"));
-  if (success && IsChat()) {
+  if (success && IsCounted()) {
+    const dialects::Dialect dialect = plan().backends[attempt().backend].dialect;
+    const dialects::BodyKind kind = dialects::KindOf(type);
     if (!encoding.empty() && !EqualsIgnoreCase(encoding, "identity")) {
       answer_unread_ = true;
-    } else if (StartsWithIgnoreCase(type, "text/event-stream")) {
-      stream_ = dialects::ChatStreamReader::Create();
+    } else if (kind == dialects::BodyKind::kSse || kind == dialects::BodyKind::kEventStream) {
+      stream_ = dialects::StreamReader::Create(dialect, asked_->operation, kind);
       answer_kind_ = AnswerKind::kStream;
       stream_->set_strip_usage(injected_usage_);
       if (injected_usage_) RemoveHeader("content-length");
@@ -143,7 +141,7 @@ void TransactionImpl::ReadFedBytes() {
 // pieces may cost one token.
 void TransactionImpl::CollectDeltas() {
   constexpr size_t kCountedAtOnce = size_t{64} << 10;
-  for (dialects::ChatStreamReader::Delta& delta : stream_->TakeDeltas()) {
+  for (dialects::StreamReader::Delta& delta : stream_->TakeDeltas()) {
     constexpr uint32_t kMaxChoices = 128;
     const uint32_t choice = std::min(delta.choice, kMaxChoices - 1);
     if (written_.size() <= choice) written_.resize(choice + 1);
@@ -195,8 +193,12 @@ Action TransactionImpl::FinishBroken() {
   const std::string_view outcome =
       break_ == Break::kTruncated ? "truncated" : FailureName(failure_);
   if (answer_kind_ == AnswerKind::kStream) {
-    body_ += dialects::ErrorEvent(ClientDialect(), "The backend broke off its answer.",
-                                  "server_error", "backend_stream_broken");
+    body_ += dialects::ErrorEvent(ClientDialect(), asked_->operation,
+                                  {.status = 502,
+                                   .message = "The backend broke off its answer.",
+                                   .type = "server_error",
+                                   .code = "backend_stream_broken"},
+                                  stream_->events());
   }
   SettleAnswer(outcome, &told);
   Action finish;

@@ -31,8 +31,9 @@ std::string TransactionImpl::Explain() const {
   writer.Key("model").String(request_.model);
   writer.Key("phase").String(kPhases[static_cast<size_t>(phase_)]);
   writer.Key("status").Int(replied_status_);
-  if (chat_) {
-    writer.Key("stream").Bool(chat_->stream);
+  if (asked_) {
+    writer.Key("operation").String(dialects::OperationName(asked_->operation));
+    writer.Key("stream").Bool(asked_->stream);
     writer.Key("prompt_tokens").BeginObject().Key("count").Uint(prompt_.count);
     writer.Key("provenance").String(dialects::ProvenanceName(prompt_.provenance)).EndObject();
   }

@@ -97,15 +97,7 @@ Action TransactionImpl::Send(Attempt* attempt) {
   answer_status_ = 0;
   url_ = backend.origin;
   target_ = backend.base_path;
-  if (IsChat()) {
-    const std::string& model = backend.model.empty() ? request_.model : backend.model;
-    std::string version = backend.api_version;
-    if (version.empty()) version = request_.QueryParameter("api-version");
-    target_ += dialects::ChatTarget(backend.dialect, model, version);
-  } else {
-    target_ += request_.path;
-    if (!request_.query.empty()) target_ += Concat({"?", request_.query});
-  }
+  target_ += IsCounted() ? BackendTarget(backend) : request_.Target();
   body_ = BackendBody(backend);
   EditForBackend(backend);
   Action forward;
@@ -116,16 +108,37 @@ Action TransactionImpl::Send(Attempt* attempt) {
   return forward;
 }
 
+// OpenAI's and Azure's targets are made anew, since each may serve the other's clients. The other
+// dialects' go on as the client wrote them, with its versions and parameters.
+std::string TransactionImpl::BackendTarget(const policy::Backend& backend) const {
+  const bool openai = dialects::SameFamily(backend.dialect, dialects::Dialect::kOpenAi);
+  const bool resource =
+      backend.dialect == dialects::Dialect::kGemini && backend.model.find('/') != std::string::npos;
+  if (!openai && !resource) {
+    return dialects::RewriteTarget(request_.Target(), target_asked_, backend.model);
+  }
+  const std::string& model = backend.model.empty() ? request_.model : backend.model;
+  return dialects::Target(backend.dialect, asked_->operation, model, BackendVersion(backend),
+                          asked_->stream);
+}
+
+std::string TransactionImpl::BackendVersion(const policy::Backend& backend) const {
+  return backend.api_version.empty() ? request_.QueryParameter("api-version") : backend.api_version;
+}
+
 // Made from the original each time: what one backend wanted never reaches the next.
 std::string TransactionImpl::BackendBody(const policy::Backend& backend) {
-  if (!chat_) return request_.body;
-  std::string_view model = backend.model;
-  if (model.empty() && backend.dialect == dialects::Dialect::kOpenAi &&
-      chat_->model != request_.model) {
-    model = request_.model;  // the client named it in the path; here it belongs into the body
+  if (!asked_) return request_.body;
+  dialects::Edits edits;
+  if (!dialects::ModelInPath(backend.dialect, asked_->operation, BackendVersion(backend))) {
+    edits.model = backend.model.empty() ? request_.model : backend.model;
   }
-  injected_usage_ = chat_->stream && !chat_->include_usage;
-  return dialects::RewriteChatRequest(request_.body, *chat_, model, injected_usage_);
+  const bool can_ask = asked_->operation == dialects::Operation::kChat ||
+                       asked_->operation == dialects::Operation::kCompletions;
+  injected_usage_ = can_ask && asked_->stream && !asked_->include_usage &&
+                    dialects::SameFamily(backend.dialect, dialects::Dialect::kOpenAi);
+  edits.want_usage = injected_usage_;
+  return dialects::RewriteRequest(request_.body, *asked_, edits);
 }
 
 void TransactionImpl::EditForBackend(const policy::Backend& backend) {
@@ -153,11 +166,13 @@ Action TransactionImpl::AllDown() {
   } else {
     SettleLimits({}, /*learn=*/false);
   }
+  Words words = {"No backend can take this request at the moment.", "server_error", "",
+                 "service_unavailable"};
   if (retry_at_mono_ns_ != kNoRetryTime) {
-    SetRetryHeaders(ElapsedNs(now_.mono_ns, retry_at_mono_ns_));
+    words.retry_after_ns = ElapsedNs(now_.mono_ns, retry_at_mono_ns_);
+    SetRetryHeaders(*words.retry_after_ns);
   }
-  return Reply(503, {"No backend can take this request at the moment.", "server_error", "",
-                     "service_unavailable"});
+  return Reply(503, words);
 }
 
 // The one end of an attempt. `told`: what the breaker learns; null when the end says nothing about

@@ -15,12 +15,23 @@ constexpr int64_t kLongWaitNs = kMinute;
 }  // namespace
 
 dialects::Dialect TransactionImpl::ClientDialect() const {
-  return request_.route == nullptr ? dialects::Dialect::kOpenAi : request_.route->dialect;
+  if (request_.route != nullptr) return request_.route->dialect;
+  const auto parsed = dialects::ParseTarget(request_.path);
+  return parsed ? parsed->dialect : dialects::Dialect::kOpenAi;
 }
 
 Action TransactionImpl::Reply(int status, const Words& words) {
-  body_ = dialects::ErrorBody(ClientDialect(), words.message, words.type, words.param, words.code);
+  body_ = dialects::ErrorBody(ClientDialect(), {.status = status,
+                                                .message = words.message,
+                                                .type = words.type,
+                                                .param = words.param,
+                                                .code = words.code,
+                                                .retry_after_ns = words.retry_after_ns});
   SetHeader("content-type", "application/json");
+  if (ClientDialect() == dialects::Dialect::kBedrock) {
+    SetHeader(dialects::kBedrockErrorHeader,
+              std::string(dialects::ErrorType(ClientDialect(), status)));
+  }
   if (!attempts_.empty()) SetHeader("x-weir-attempts", std::to_string(attempts_.size()));
   Action reply;
   reply.kind = ActionKind::kReply;

@@ -49,6 +49,8 @@ std::string Request::QueryParameter(std::string_view name) const {
   return {};
 }
 
+std::string Request::Target() const { return query.empty() ? path : Concat({path, "?", query}); }
+
 expr::Value RequestEnvironment::Lookup(uint32_t name, std::string_view member) const {
   const auto text = [](std::string_view value) {
     return value.empty() ? expr::Value::Null() : expr::Value::String(value);

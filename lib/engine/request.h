@@ -56,6 +56,7 @@ struct Request {
   std::string_view backend;  // of the attempt under way
 
   std::string QueryParameter(std::string_view name) const;
+  std::string Target() const;  // path and query, as the client sent them
 };
 
 // What a policy's expressions see of a request.

@@ -15,7 +15,8 @@ TransactionImpl::Used TransactionImpl::CountUsed() {
   if (answer_kind_ == AnswerKind::kStream) {
     usage_ = stream_->usage();
   } else if (answer_kind_ == AnswerKind::kJson && !answer_unread_) {
-    dialects::ChatResponse response = dialects::ReadChatResponse(answer_);
+    dialects::Response response = dialects::ReadResponse(plan().backends[attempt().backend].dialect,
+                                                         asked_->operation, answer_);
     usage_ = response.usage;
     texts = std::move(response.texts);
   }
@@ -43,7 +44,8 @@ TransactionImpl::Used TransactionImpl::CountUsed() {
 // An answer that weir could not read (encoded, or too large to keep) is never free: it is charged
 // what the request allowed it, else what was reserved for it.
 uint64_t TransactionImpl::EstimateUnreadOutput() const {
-  if (chat_->max_output_tokens) return SaturatingMul(*chat_->max_output_tokens, chat_->n);
+  if (asked_->operation == dialects::Operation::kEmbeddings) return 0;
+  if (asked_->max_output_tokens) return SaturatingMul(*asked_->max_output_tokens, asked_->n);
   uint64_t most = 0;
   for (const AppliedLimit& applied : limits_) {
     most = std::max(most, SaturatingSub(applied.verdict.reserved, applied.charge.cost));
@@ -61,7 +63,7 @@ void TransactionImpl::SettleAnswer(std::string_view outcome, const breaker::Outc
   }
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
   SettleLimits(*used_, success && outcome == "ok");
-  if (IsChat() && (success || used_->prompt != 0 || used_->completion != 0)) {
+  if (IsCounted() && (success || used_->prompt != 0 || used_->completion != 0)) {
     TryToMeter([&] { MeterUsage(*used_); });
   }
 }

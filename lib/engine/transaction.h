@@ -20,6 +20,7 @@
 #include "engine/prompt.h"
 #include "engine/request.h"
 #include "weir/engine.h"
+#include "weir/prompt_meter.h"
 
 namespace weir::engine {
 
@@ -92,10 +93,11 @@ class TransactionImpl : public Transaction {
 
   // admission.cc
   std::optional<Action> CheckHead();
+  Action UnknownUrl();
   std::optional<Action> Authenticate();
   Action Admit();
   std::optional<Action> ReadRequest();
-  std::optional<Action> ReadChat();
+  std::optional<Action> ReadCounted();
   std::optional<Action> ApplyLimits();
   std::optional<Action> TakeLimits();
   limits::Charge ChargeOf(const policy::Limit& limit) const;
@@ -108,6 +110,8 @@ class TransactionImpl : public Transaction {
   balance::Availability Find(uint32_t member);
   void NoteRetryAt(int64_t mono_ns);
   Action Send(Attempt* attempt);
+  std::string BackendTarget(const policy::Backend& backend) const;
+  std::string BackendVersion(const policy::Backend& backend) const;
   void EditForBackend(const policy::Backend& backend);
   std::string BackendBody(const policy::Backend& backend);
   Action AllDown();
@@ -145,6 +149,7 @@ class TransactionImpl : public Transaction {
     std::string_view type;
     std::string_view param;
     std::string_view code;
+    std::optional<int64_t> retry_after_ns{};
   };
   Action Reply(int status, const Words& words);
   void SetHeader(std::string_view name, std::string value);
@@ -156,7 +161,7 @@ class TransactionImpl : public Transaction {
   const policy::Plan& plan() const { return generation_->plan(); }
   const policy::Pool& pool() const { return plan().pools[request_.route->pool]; }
   Attempt& attempt() { return attempts_.back(); }
-  bool IsChat() const { return request_.route->operation == policy::Operation::kChat; }
+  bool IsCounted() const { return request_.route->operation.has_value(); }
 
   std::shared_ptr<const Generation> generation_;
   Phase phase_ = Phase::kStart;
@@ -165,9 +170,10 @@ class TransactionImpl : public Transaction {
 
   Request request_;
   bool request_ended_ = false;
-  std::optional<dialects::ChatRequest> chat_;
+  std::optional<dialects::Request> asked_;  // of a route whose operation is counted
+  dialects::ParsedTarget target_asked_;
   const tokens::Tokenizer* tokenizer_ = nullptr;
-  PromptCount prompt_;
+  metering::PromptCount prompt_;
 
   std::vector<AppliedLimit> limits_;
   limits::Reservation held_;     // of the limits that are enforced, in their order in limits_
@@ -192,7 +198,7 @@ class TransactionImpl : public Transaction {
   std::string answer_;          // a JSON answer so far
   bool answer_unread_ = false;  // encoded, or too large to keep
   bool first_bytes_seen_ = false;
-  std::unique_ptr<dialects::ChatStreamReader> stream_;
+  std::unique_ptr<dialects::StreamReader> stream_;
   std::vector<std::string> written_;  // what the model wrote and is not counted yet, per choice
   uint64_t written_tokens_ = 0;       // what is counted
   std::optional<Used> used_;

@@ -9,7 +9,8 @@ namespace weir::policy {
 namespace {
 
 constexpr std::string_view kFailures[] = {"connect", "timeout", "reset", "stream_error"};
-constexpr std::string_view kDialects[] = {"openai", "azure-openai"};
+constexpr std::string_view kDialects[] = {"openai", "azure-openai", "anthropic", "gemini",
+                                          "bedrock"};
 
 bool IsHostText(std::string_view text) {
   constexpr std::string_view kSymbols = ".-:[]_";

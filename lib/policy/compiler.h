@@ -43,6 +43,7 @@ class Compiler {
 
   void ReadMeter(std::string_view name, const Place& place);
   void ReadRoute(const Place& place);
+  void CheckDialects(const Route& route, const Place& pool_place);
   void ReadMatch(const Place& place, Route* route);
   void ReadPath(const Place& place, Route* route);
 

@@ -18,8 +18,11 @@ bool MatchPath(const PathPattern& pattern, std::string_view path, Parameters* pa
     if (last != (slash == std::string_view::npos)) return false;
     const std::string_view text = rest.substr(0, slash);
     if (segment.parameter) {
+      const size_t suffix = segment.suffix.size();
+      if (text.size() <= suffix || text.substr(text.size() - suffix) != segment.suffix)
+        return false;
       std::string decoded;
-      if (text.empty() || !PercentDecode(text, &decoded)) return false;
+      if (!PercentDecode(text.substr(0, text.size() - suffix), &decoded)) return false;
       parameters->emplace_back(segment.text, std::move(decoded));
     } else if (text != segment.text) {
       return false;

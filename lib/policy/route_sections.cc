@@ -12,6 +12,25 @@ namespace {
 constexpr std::string_view kOwnLabels[] = {"route",   "consumer",          "model",
                                            "backend", "gen_ai.token.type", "status"};
 
+// One part of a path between slashes; false when a parameter stands where none may.
+bool ReadSegment(std::string_view segment, PathPattern* path) {
+  const size_t close = segment.find('}');
+  const bool parameter = segment.size() > 2 && segment.front() == '{' && close > 1 &&
+                         close != std::string_view::npos &&
+                         (close + 1 == segment.size() || segment[close + 1] == ':');
+  const std::string_view name = parameter ? segment.substr(1, close - 1) : "";
+  const std::string_view rest = parameter ? segment.substr(close + 1) : segment;
+  if (rest.find_first_of("{}") != std::string_view::npos || name.find('{') != name.npos) {
+    return false;
+  }
+  if (parameter) {
+    path->segments.push_back({std::string(name), true, std::string(rest)});
+  } else {
+    path->segments.push_back({std::string(segment), false});
+  }
+  return true;
+}
+
 }  // namespace
 
 void Compiler::ReadMeter(std::string_view name, const Place& place) {
@@ -45,11 +64,13 @@ void Compiler::ReadMeter(std::string_view name, const Place& place) {
 void Compiler::ReadRoute(const Place& place) {
   constexpr std::string_view kAuth[] = {"key", "none"};
   Route route;
+  Place pool_place;
   size_t auth = 0;
   reader_.Object(place, {{"name", [&](const Place& at) { reader_.String(at, &route.name); }, true},
                          {"match", [&](const Place& at) { ReadMatch(at, &route); }, true},
                          {"pool",
                           [&](const Place& at) {
+                            pool_place = at;
                             if (const auto pool = Reference(at, "pool", NamesOf(plan_.pools)))
                               route.pool = *pool;
                           },
@@ -75,12 +96,27 @@ void Compiler::ReadRoute(const Place& place) {
                           }},
                          {"auth", [&](const Place& at) { reader_.Word(at, kAuth, &auth); }}});
   route.authenticate = auth == 0;
+  CheckDialects(route, pool_place);
   for (const Route& other : plan_.routes) {
     if (other.name == route.name) {
       reader_.Complain(place, Concat({"a route called \"", route.name, "\" exists already"}));
     }
   }
   plan_.routes.push_back(std::move(route));
+}
+
+// weir passes requests on in the dialect that they came in.
+void Compiler::CheckDialects(const Route& route, const Place& pool_place) {
+  if (!route.operation || route.pool >= plan_.pools.size()) return;
+  for (uint32_t index : plan_.pools[route.pool].backends) {
+    const Backend& backend = plan_.backends[index];
+    if (dialects::SameFamily(backend.dialect, route.dialect)) continue;
+    reader_.Complain(
+        pool_place,
+        Concat({"this route's path is of the dialect \"", dialects::DialectName(route.dialect),
+                "\", and the pool's backend \"", backend.name, "\" speaks \"",
+                dialects::DialectName(backend.dialect), "\"; this release does not translate"}));
+  }
 }
 
 void Compiler::ReadMatch(const Place& place, Route* route) {
@@ -103,21 +139,18 @@ void Compiler::ReadPath(const Place& place, Route* route) {
   while (true) {
     const size_t slash = rest.find('/');
     const std::string_view segment = rest.substr(0, slash);
-    const bool parameter = segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
-    if (!parameter && segment.find_first_of("{}") != std::string_view::npos) {
-      return reader_.Complain(place, "a {parameter} is a whole part of the path between slashes");
+    if (!ReadSegment(segment, &route->path)) {
+      return reader_.Complain(place,
+                              "a {parameter} is a whole part of the path between slashes, or "
+                              "stands before a colon");
     }
-    route->path.segments.push_back(
-        {std::string(parameter ? segment.substr(1, segment.size() - 2) : segment), parameter});
     if (slash == std::string_view::npos) break;
     rest.remove_prefix(slash + 1);
   }
-  constexpr std::string_view kChat = "/chat/completions";
-  const bool chat = path.size() >= kChat.size() &&
-                    std::string_view(path).substr(path.size() - kChat.size()) == kChat;
-  route->operation = chat ? Operation::kChat : Operation::kOther;
-  route->dialect = path.find("/deployments/") != std::string::npos ? dialects::Dialect::kAzureOpenAi
-                                                                   : dialects::Dialect::kOpenAi;
+  if (const auto parsed = dialects::ParseTarget(path)) {
+    route->operation = parsed->operation;
+    route->dialect = parsed->dialect;
+  }
 }
 
 }  // namespace weir::policy

@@ -69,7 +69,7 @@ TEST_CASE("a sound document becomes a plan of indices and nanoseconds") {
   CHECK(plan.rules[static_cast<size_t>(backend.capacity_rule)].amount == 300000);
   CHECK(plan.rules[plan.limits[0].rule].window_ns == kMinute);
   CHECK(plan.pools[0].retry.attempts == 3);
-  CHECK(plan.routes[0].operation == Operation::kChat);
+  CHECK(plan.routes[0].operation == dialects::Operation::kChat);
   CHECK(plan.routes[0].dialect == dialects::Dialect::kAzureOpenAi);
   policy->set_secret(0, "salt");
   CHECK(plan.Resolve(plan.pepper) == "salt");
@@ -212,6 +212,76 @@ TEST_CASE("routes match whole segments, and parameters are decoded") {
     INFO(path);
     CHECK(match("POST", path) == nullptr);
     CHECK_FALSE(other_method);
+  }
+}
+
+// Sound() with its one route on `path` and its backend of `dialect`.
+std::string On(const std::string& path, const std::string& dialect) {
+  std::string text = Replaced("/openai/deployments/{model}/chat/completions", path);
+  const std::string azure = "\"azure-openai\"";
+  return text.replace(text.find(azure), azure.size(), "\"" + dialect + "\"");
+}
+
+TEST_CASE("a route's path says its dialect and operation, and its backends speak the same") {
+  struct PathRow {
+    std::string path, dialect;
+    std::optional<dialects::Operation> operation;
+  };
+  const PathRow rows[] = {
+      {"/v1/chat/completions", "openai", dialects::Operation::kChat},
+      {"/v1/responses", "openai", dialects::Operation::kResponses},
+      {"/v1/completions", "openai", dialects::Operation::kCompletions},
+      {"/v1/embeddings", "openai", dialects::Operation::kEmbeddings},
+      {"/a/v1/messages", "anthropic", dialects::Operation::kChat},
+      {"/v1beta/models/{model}:generateContent", "gemini", dialects::Operation::kChat},
+      {"/v1beta/models/{model}:embedContent", "gemini", dialects::Operation::kEmbeddings},
+      {"/model/{model}/converse-stream", "bedrock", dialects::Operation::kChat},
+      {"/v1/models", "openai", std::nullopt},
+  };
+  for (const PathRow& row : rows) {
+    for (const char* dialect : {"openai", "azure-openai", "anthropic", "gemini", "bedrock"}) {
+      INFO(row.path << ' ' << dialect);
+      std::vector<Fault> faults;
+      const auto policy = Policy::Parse(On(row.path, dialect), &faults);
+      const bool fits =
+          !row.operation || dialects::SameFamily(*dialects::DialectFromName(dialect),
+                                                 *dialects::DialectFromName(row.dialect));
+      REQUIRE((policy != nullptr) == fits);
+      if (policy == nullptr) {
+        CHECK(faults[0].path == "routes[0].pool");
+        CHECK(faults[0].message.find("speaks \"" + std::string(dialect) + "\"") !=
+              std::string::npos);
+        continue;
+      }
+      CHECK(policy->plan().routes[0].operation == row.operation);
+      if (row.operation) {
+        CHECK(dialects::DialectName(policy->plan().routes[0].dialect) == row.dialect);
+      }
+    }
+  }
+}
+
+TEST_CASE("a parameter may stand before a colon and a word") {
+  std::vector<Fault> faults;
+  const auto policy =
+      Policy::Parse(On("/v1beta/models/{model}:generateContent", "gemini"), &faults);
+  REQUIRE(policy != nullptr);
+  Parameters parameters;
+  bool other_method = false;
+  const auto match = [&](std::string_view path) {
+    return policy->plan().Match("POST", path, &parameters, &other_method) != nullptr;
+  };
+  REQUIRE(match("/v1beta/models/a%20b:c:generateContent"));
+  CHECK(parameters[0].second == "a b:c");
+  for (const char* path :
+       {"/v1beta/models/:generateContent", "/v1beta/models/g:generateContents", "/v1beta/models/g",
+        "/v1beta/models/generateContent", "/v1beta/models/g:generateContent/"}) {
+    INFO(path);
+    CHECK_FALSE(match(path));
+  }
+  for (const char* path : {"/m/{model}x", "/m/{model}{b}", "/m/{}:x", "/m/{a:b", "/m/{a}:{b}"}) {
+    INFO(path);
+    CHECK(Policy::Parse(On(path, "gemini"), &faults) == nullptr);
   }
 }
 
