@@ -5,6 +5,10 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -195,6 +199,125 @@ void BM_Count_hash_map(benchmark::State& state) {
   });
 }
 
+// A text of 10 MB that is known not to fit in 1,000 tokens.
+void BM_CountUpTo_weir(benchmark::State& state) {
+  static const std::string text = [] {
+    std::string text;
+    while (text.size() < 10 * kTextBytes) text += Text(0);
+    return text;
+  }();
+  const size_t bytes = static_cast<size_t>(state.range(0));
+  const Tokenizer* tokenizer = Find("o200k_base");
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(tokenizer->CountUpTo(std::string_view(text).substr(0, bytes), 1000));
+  }
+}
+
+// Text in pieces of 5 bytes, as a stream brings it.
+void BM_Counter_weir(benchmark::State& state) {
+  const std::string& text = Text(1);
+  for (auto _ : state) {
+    Counter counter(*Find("o200k_base"));
+    for (size_t at = 0; at < 16384; at += 5) {
+      counter.Append(std::string_view(text).substr(at, 5));
+    }
+    benchmark::DoNotOptimize(counter.Total());
+  }
+  state.SetBytesProcessed(16384 * state.iterations());
+}
+
+std::string RandomBytes(std::string_view alphabet, size_t bytes) {
+  Random random(4);
+  std::string text;
+  while (text.size() < bytes) text += alphabet[random.Below(alphabet.size())];
+  return text;
+}
+
+std::string Repeated(std::string_view unit, size_t bytes) {
+  std::string text;
+  while (text.size() < bytes) text += unit;
+  return text;
+}
+
+struct Pathological {
+  const char* name;
+  std::string text;
+};
+
+const std::vector<Pathological>& PathologicalTexts() {
+  constexpr size_t kBytes = 1000000;
+  static const std::vector<Pathological> texts = {
+      {"spaces", Repeated(" ", kBytes)},
+      {"newlines", Repeated("\n", kBytes)},
+      {"carets", Repeated("^", kBytes)},
+      {"abab", Repeated("ab", kBytes)},
+      {"han", Repeated("\xE4\xB8\xAD", kBytes)},
+      {"emoji", Repeated("\xF0\x9F\x98\x80", kBytes)},
+      {"crlf", Repeated("\r\n", kBytes)},
+      {"bytes_80", Repeated("\x80", kBytes)},
+      {"random_letters", RandomBytes("abcdefghijklmnopqrstuvwxyz", kBytes)},
+      {"random_punctuation", RandomBytes("!#$%&()*+,-.:;<=>?@[]^_{|}~", kBytes)},
+      {"random_blanks", RandomBytes(" \t\n\r", kBytes)},
+  };
+  return texts;
+}
+
+void BM_Pathological_weir(benchmark::State& state) {
+  const Pathological& pathological = PathologicalTexts()[static_cast<size_t>(state.range(0))];
+  const Tokenizer* tokenizer = Find(kEncodings[state.range(1)]);
+  size_t tokens = 0;
+  for (auto _ : state) tokens += tokenizer->Count(pathological.text);
+  benchmark::DoNotOptimize(tokens);
+  state.SetBytesProcessed(static_cast<int64_t>(pathological.text.size()) * state.iterations());
+  state.SetLabel(std::string(pathological.name) + " " + kEncodings[state.range(1)]);
+}
+
+// A file of the corpus in documents.
+std::vector<std::string> Documents(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  constexpr size_t kDocument = 4096;
+  std::vector<std::string> documents;
+  for (size_t at = 0; at < text.size(); at += kDocument) {
+    documents.push_back(text.substr(at, kDocument));
+  }
+  return documents;
+}
+
+void CountDocuments(benchmark::State& state, const std::vector<std::string>& documents,
+                    size_t begin) {
+  const Tokenizer* tokenizer = Find("o200k_base");
+  size_t tokens = 0, bytes = 0;
+  for (auto _ : state) {
+    for (size_t i = begin; i < documents.size(); ++i) tokens += tokenizer->Count(documents[i]);
+  }
+  for (size_t i = begin; i < documents.size(); ++i) bytes += documents[i].size();
+  benchmark::DoNotOptimize(tokens);
+  state.SetBytesProcessed(static_cast<int64_t>(bytes) * state.iterations());
+}
+
+void RegisterCorpus(const char* folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".txt") continue;
+    const std::string name = entry.path().stem().string();
+    benchmark::RegisterBenchmark(("warm/" + name).c_str(), [path = entry.path()](auto& state) {
+      CountDocuments(state, Documents(path), 0);
+    });
+    benchmark::RegisterBenchmark(("unseen/" + name).c_str(), [path = entry.path()](auto& state) {
+      const std::vector<std::string> documents = Documents(path);
+      const size_t seen = documents.size() * 4 / 5;
+      for (size_t i = 0; i < seen; ++i) Find("o200k_base")->Count(documents[i]);
+      CountDocuments(state, documents, seen);
+    })->Iterations(1);
+  }
+}
+
+const bool corpus_is_registered = [] {
+  const char* folder = std::getenv("WEIR_CORPUS");
+  if (folder != nullptr) RegisterCorpus(folder);
+  return folder != nullptr;
+}();
+
 template <Pattern kPattern>
 void BM_Pretokenize_weir(benchmark::State& state) {
   Windows(state, [](std::string_view text) {
@@ -215,6 +338,12 @@ void Workloads(benchmark::internal::Benchmark* bench) {
 BENCHMARK(BM_Count_weir)->Apply(Workloads)->Args({3, 1000000, 0})->Args({3, 1000000, 1});
 // A megabyte of one letter takes the neighbour minutes; 16 KiB shows it.
 BENCHMARK(BM_Count_hash_map)->Apply(Workloads)->Args({3, 16384, 0})->Args({3, 16384, 1});
+BENCHMARK(BM_Pathological_weir)
+    ->ArgNames({"text", "encoding"})
+    ->ArgsProduct({benchmark::CreateDenseRange(0, 10, 1), {0, 1}});
+// One that the number of bytes refuses, and one that has to be counted.
+BENCHMARK(BM_CountUpTo_weir)->ArgName("bytes")->Arg(10 << 20)->Arg(100 << 10);
+BENCHMARK(BM_Counter_weir);
 BENCHMARK(BM_Encode_weir)
     ->ArgNames({"text", "bytes", "encoding"})
     ->Args({1, 16384, 0})
