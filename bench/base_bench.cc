@@ -23,10 +23,30 @@ namespace {
 // Prose that does not repeat: sentences of words by chance, some in quotes, some not ASCII, some at
 // the end of a line. A byte in 50 is an escape, one in 10 not ASCII.
 std::string Prose(Random* random, size_t size) {
-  constexpr std::string_view kWords[] = {
-      "the",  "of",    "request", "answer", "which", "model",  "in",      "a",
-      "and",  "every", "limit",   "to",     "is",    "tokens", "because", "window",
-      "café", "naïve", "Zürich",  "日本語", "not",   "before", "I",       "responsibility"};
+  constexpr std::string_view kWords[] = {"the",
+                                         "of",
+                                         "request",
+                                         "answer",
+                                         "which",
+                                         "model",
+                                         "in",
+                                         "a",
+                                         "and",
+                                         "every",
+                                         "limit",
+                                         "to",
+                                         "is",
+                                         "tokens",
+                                         "because",
+                                         "window",
+                                         "caf\xC3\xA9",
+                                         "na\xC3\xAFve",
+                                         "Z\xC3\xBCrich",
+                                         "\xE6\x97\xA5\xE6\x9C\xAC",
+                                         "not",
+                                         "before",
+                                         "I",
+                                         "responsibility"};
   std::string text;
   while (text.size() < size) {
     const std::string_view word = kWords[random->Below(std::size(kWords))];
@@ -48,9 +68,9 @@ std::string Prose(Random* random, size_t size) {
 std::string RequestBody(size_t size) {
   Random random(7);
   std::string body =
-      R"({"model":"gpt-4o","stream":true,"temperature":0.7,"max_tokens":800,"top_p":1,"user":"u-17",)"
-      R"("stream_options":{"include_usage":true},"tools":[{"type":"function","function":{"name":)"
-      R"("look_up","description":"Looks a word up.","parameters":{"type":"object","properties":)"
+      R"({"model":"gpt-4o","stream":true,"temperature":0.7,"max_tokens":800,"top_p":1,)"
+      R"("user":"u-17","stream_options":{"include_usage":true},)"
+      R"("tools":[{"type":"function","function":{"name":"look_up","description":"Looks a word up.","parameters":{"type":"object","properties":)"
       R"({"query":{"type":"string"},"limit":{"type":"integer"}},"required":["query"]}}}],)"
       R"("messages":[{"role":"system","content":"Be brief."})";
   for (bool user = true; body.size() < size; user = !user) {

@@ -5,7 +5,8 @@ usage: compare.py [--bench build/release/bin/tokens_bench] [--corpus build/corpu
 
 Needs the corpus (make_corpus.py), the built benchmark, and a Python with the package tiktoken; with
 node and the package tiktoken in the working folder's node_modules, that one too. All are fed with
-weir's own rank file of o200k_base and count the same documents of 4 KiB. MB/s of processor time, medians of 5; unseen is the last fifth after the first four.
+weir's own rank file of o200k_base and count the same documents of 4 KiB. MB/s of processor time,
+medians of 5; unseen is the last fifth after the first four.
 """
 
 import argparse
@@ -21,10 +22,12 @@ import time
 import tiktoken
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+UPPER, BOTH = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
+SUFFIX = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 PATTERN = "|".join([
-    r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
-    r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
-    r"""\p{N}{1,3}""", r""" ?[^\s\p{L}\p{N}]+[\r\n/]*""", r"""\s*[\r\n]+""", r"""\s+(?!\S)""", r"""\s+"""])
+    rf"[^\r\n\p{{L}}\p{{N}}]?[{UPPER}]*[{BOTH}]+{SUFFIX}",
+    rf"[^\r\n\p{{L}}\p{{N}}]?[{UPPER}]+[{BOTH}]*{SUFFIX}",
+    r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
 NODE = """
 const { Tiktoken } = require('tiktoken');
 const fs = require('fs');

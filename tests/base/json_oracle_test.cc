@@ -95,7 +95,8 @@ std::string RandomJson(Random* random, int depth) {
 constexpr std::string_view kChat =
     R"({"model":"gpt-4o","max_tokens":800,"temperature":0.7,"stream":true,"stop":null,"tools":[{)"
     R"("type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"messages":[)"
-    R"({"role":"system","content":"Be brief."},{"role":"user","content":"caf\u00e9 \"\uD83D\uDE00\")"
+    R"({"role":"system","content":"Be brief."},{"role":"user","content":)"
+    R"("caf\u00e9 \"\uD83D\uDE00\")"
     "\xE6\x97\xA5\xE6\x9C\xAC \\n "
     R"(line"},{"role":"tool","content":[],"n":-0.5e+10}]})";
 

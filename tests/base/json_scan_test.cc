@@ -54,8 +54,9 @@ TEST_CASE("UTF-8: pieces and parts of pieces, wherever they stand") {
       "\xF0\x90\x80\x80",
       "\xF4\x8F\xBF\xBF",
       "a longer run of ASCII, so that whole blocks have nothing else in them, or almost nothing",
-      "日本語のテキスト",
-      "Ελληνικά"};
+      "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E\xE3\x81\xAE\xE3\x83\x86\xE3\x82\xAD\xE3\x82\xB9\xE3\x83"
+      "\x88",
+      "\xCE\x95\xCE\xBB\xCE\xBB\xCE\xB7\xCE\xBD\xCE\xB9\xCE\xBA\xCE\xAC"};
   constexpr std::string_view kBad[] = {"\x80",
                                        "\xC0\x80",
                                        "\xC1\xBF",

@@ -16,7 +16,8 @@ weir_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 weir_packages=(
   cmake ninja-build g++ pkg-config ccache          # the tools
   libabsl-dev rapidjson-dev libssl-dev             # what weir links
-  libsentencepiece-dev libutf8proc-dev zlib1g-dev libbrotli-dev libzstd-dev  # and may be built without
+  libsentencepiece-dev libutf8proc-dev             # and may be built without: tokenizers,
+  zlib1g-dev libbrotli-dev libzstd-dev             # content codings
   catch2 libjansson-dev sentencepiece python3      # what its tests use
   libbenchmark-dev                                 # what its benchmarks use
   libcpp-httplib-dev curl                          # what its examples use

@@ -17,7 +17,10 @@ FLOORS = {
     "capi": GROUND | SIBLINGS | {"metering", "policy", "engine"},
 }
 # The public headers that are not called as their room is.
-HEADER_ROOMS = {"tokenizer_files": "tokens", "usage": "dialects", "prompt_meter": "metering", "stream_meter": "metering"}
+HEADER_ROOMS = {
+    "tokenizer_files": "tokens", "usage": "dialects",
+    "prompt_meter": "metering", "stream_meter": "metering",
+}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 # Vendor headers, and the only places of the library they may be read in. Tests may use any as an
@@ -26,6 +29,10 @@ VENDORS = {
     "rapidjson/": r"lib/base/json\.(h|cc)",
     "openssl/": r"lib/auth/.*|lib/base/hash\.(h|cc)",
     "sentencepiece": r"lib/tokens/[a-z_]+\.cc",
+    "zlib.h": r"lib/metering/content_coding\.cc",
+    "brotli/": r"lib/metering/content_coding\.cc",
+    "zstd.h": r"lib/metering/content_coding\.cc",
+    "utf8proc.h": r"lib/tokens/loaded/normal_form\.cc",
     "httplib.h": "nowhere",
 }
 
@@ -200,10 +207,14 @@ def header_guards(files):
 HIDDEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
 
+INPUTS = ("tests/fuzz/corpus/", "tests/tokens/loaded/")
+
+
 def text_form(files):
     """Columns, lines, tabs, line ends, characters."""
     for file in files:
-        if "/data/" in file.path:
+        # Inputs of tests are as they are.
+        if "/data/" in file.path or file.path.startswith(INPUTS):
             continue
         prose = (file.path.endswith((".md", ".json", ".jsonl", ".jsonc", ".txt", ".tsv"))
                  or file.path in ("LICENSE", ".clang-tidy"))

@@ -50,11 +50,11 @@ I'm you'll we've they're DON'T it's
 le la les être où garçon déjà Straße größer über niño mañana você não zażółć gęślą jaźń příliš
 žluťoučký İstanbul ışık ǆungla ﬁne ﬀort
 мир слово токен запрос предел модель 'я Ελλάδα λόγος σίγμας
-שלום עולם مرحبا العالم كتاب لا فارسی می‌خواهم
+שלום עולם مرحبا العالم كتاب لا فارسی خواهم
 नमस्ते दुनिया हिन्दी क्षत्रिय বাংলা ভাষা தமிழ் ไทย ภาษาไทย สวัสดี မြန်မာ ភាសាខ្មែរ
 中文 世界 你好 令牌 请求 模型 日本語 こんにちは カタカナ ﾊﾝｶｸ ｶﾞ 한국어 안녕하세요 토큰
-😀 👩‍👩‍👧‍👦 🇫🇷 👍🏽 ❤️ € £ ± ² ½ Ⅻ ① １２３ ㍿ ﷺ Å Å
-""".split()
+😀 🇫🇷 👍🏽 € £ ± ² ½ Ⅻ ① １２３ ㍿ ﷺ Å Å
+""".split() + ["\u0645\u06cc\u200c", "\U0001f469\u200d\U0001f467", "\u2764\ufe0f"]
 
 CORNERS = [
     "", " ", "  ", "   a", "a   ", "\n", "\r\n", "\r\n\r\n", " \n \n", "\n\n\n a", "\t\ta",
@@ -144,6 +144,12 @@ def mutated(rng, text):
 
 
 def texts(rng, sources, count):
+    if count == 0:  # every character there is
+        for start in range(0, 0x110000, 32):
+            characters = [chr(c) for c in range(start, start + 32) if not 0xD800 <= c < 0xE000]
+            yield "a".join(characters)
+            yield "\u00bd\u0301".join(characters) + " "
+        return
     corners = CORNERS
     if count < len(CORNERS):  # for the fixtures, which are to be small
         corners = rng.sample([c for c in CORNERS if len(c) < 100], count // 2)
@@ -351,7 +357,7 @@ def hugging_face(lines, size, large_map):
                                            BYTES[0xE0:0xE5])
     yield "bpe_prefix", prefixed_bpe(lines, size)
     for form in ("NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "StripAccents", "Strip",
-                 "ByteLevel"):
+                 "ByteLevel", "BertNormalizer"):
         yield "normalizer_" + form, sentence_bpe(
             lines, size, normalizers.Sequence([getattr(normalizers, form)(), replace_space]),
             metaspace(prepend_scheme="first"))
@@ -364,6 +370,7 @@ def hugging_face(lines, size, large_map):
                 lines, size, split(r"\s|[aeiou]", behavior, invert))
         yield "punctuation_" + behavior, byte_level(
             lines, size, pre_tokenizers.Punctuation(behavior), pre_tokenizers.Digits(False))
+    yield "bert_words", byte_level(lines, size, pre_tokenizers.BertPreTokenizer())
     yield "whitespace", byte_level(lines, size, pre_tokenizers.Whitespace(),
                                    metaspace(prepend_scheme="first"))
 
@@ -439,10 +446,11 @@ TIKTOKEN_PATTERNS = {
 
 # --- Writing --------------------------------------------------------------------------------------
 
+# All in ASCII, since texts have characters that editors hide or turn.
 def write_expectations(path, encode, chosen):
     with open(path, "w", encoding="utf-8") as out:
         for text in chosen:
-            out.write(json.dumps([text, encode(text)], ensure_ascii=False) + "\n")
+            out.write(json.dumps([text, encode(text)]) + "\n")
 
 
 def write_sentence_expectations(path, chosen):
@@ -454,7 +462,7 @@ def write_sentence_expectations(path, chosen):
     ids = [[int(id) for id in line.split()] for line in found.stdout.decode().split("\n")]
     with open(f"{path}.jsonl", "w", encoding="utf-8") as out:
         for text, expected in zip(lines, ids):
-            out.write(json.dumps([text, expected], ensure_ascii=False) + "\n")
+            out.write(json.dumps([text, expected]) + "\n")
 
 
 def write_all(folder, strings, size, seed, only, large_rules=True):
@@ -491,7 +499,7 @@ def write_all(folder, strings, size, seed, only, large_rules=True):
         with open(folder / f"{name}.tiktoken", "wb") as out:
             for token, rank in ranks:
                 out.write(base64.b64encode(token) + b" %d\n" % rank)
-        (folder / f"{name}.pattern").write_text(name)
+        (folder / f"{name}.pattern").write_text(name + "\n")
         write_expectations(folder / f"{name}.jsonl", encoding.encode_ordinary, chosen(name))
         print(name, flush=True)
     if large_rules:
@@ -509,7 +517,7 @@ def compact(tokenizer):
     document = json.loads(tokenizer.to_str())
     document.pop("decoder")
     document.pop("post_processor")
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return json.dumps(document, separators=(",", ":")) + "\n"
 
 
 def main():
@@ -517,7 +525,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=pathlib.Path)
     parser.add_argument("--fixtures", action="store_true")
-    parser.add_argument("--strings", type=int, default=2000)
+    parser.add_argument("--strings", type=int, default=2000,
+                        help="texts for each tokenizer; 0: every character there is")
     parser.add_argument("--size", type=int, default=4000, help="tokens in each vocabulary")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only")

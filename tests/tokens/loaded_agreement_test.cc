@@ -37,7 +37,8 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> Load(const fs::path& path) {
   if (path.extension() != ".tiktoken") return LoadTokenizer(path.stem().string(), Contents(path));
   fs::path pattern = path;
   pattern.replace_extension(".pattern");
-  return LoadTiktoken(path.stem().string(), Contents(path), Contents(pattern));
+  const std::string name = Contents(pattern);
+  return LoadTiktoken(path.stem().string(), Contents(path), name.substr(0, name.find('\n')));
 }
 
 // How many texts agree; the first few that do not are shown.

@@ -119,10 +119,22 @@ char32_t YoungLowerCase(char32_t c) {
   return c;
 }
 
-// Marks that are younger than utf8proc may be (Unicode 16.0 and 17.0) as one that is not.
+// Marks of Unicode 17.0, which go on a cluster as all marks do.
+bool IsMarkOf17(char32_t c) {
+  constexpr std::pair<char32_t, char32_t> kRanges[] = {
+      {0x1ACF, 0x1ADD},   {0x1AE0, 0x1AEB},   {0x10EFA, 0x10EFB}, {0x11B60, 0x11B67},
+      {0x1E6E3, 0x1E6E3}, {0x1E6E6, 0x1E6E6}, {0x1E6EE, 0x1E6EF}, {0x1E6F5, 0x1E6F5},
+  };
+  return std::any_of(std::begin(kRanges), std::end(kRanges),
+                     [c](const auto& range) { return c >= range.first && c <= range.second; });
+}
+
+// A mark that is younger than utf8proc as one that is not.
 char32_t KnownMark(char32_t c) {
-  const bool young = c == 0x897 || (c >= 0x1ACF && c <= 0x1ADD) || (c >= 0x1AE0 && c <= 0x1AEB);
-  return young ? 0x301 : c;
+  if (c < 0x300 || utf8proc_category(static_cast<utf8proc_int32_t>(c)) != UTF8PROC_CATEGORY_CN) {
+    return c;
+  }
+  return IsMarkOf17(c) || Categories::Get().In(kAnyMark, c) ? 0x301 : c;
 }
 
 }  // namespace

@@ -27,10 +27,14 @@ bool IsIdeograph(char32_t c) {
                      [c](const auto& block) { return c >= block.first && c <= block.second; });
 }
 
-// Marks as Unicode 9.0 knew them; two have changed their category since.
+// One that was punctuation in Unicode 8.0 and 9.0.
+constexpr char32_t kMarkSince10 = 0x111C9;
+
+// Marks as Unicode 9.0 knew them; three have changed their category since.
 bool IsOldMark(char32_t c) {
   const Categories& categories = Categories::Get();
-  return (categories.InUnicode9(c) && categories.In(kAnyMark, c)) || c == 0x1CF2 || c == 0x1CF3;
+  return (categories.InUnicode9(c) && categories.In(kAnyMark, c) && c != kMarkSince10) ||
+         c == 0x1CF2 || c == 0x1CF3;
 }
 
 bool IsNmtControl(char32_t c) {
@@ -175,7 +179,8 @@ void CharacterNormalizer::AppendOne(std::string* out, std::string_view character
       character = " ";
       break;
     case CharacterRule::kBertAccents:
-      keep = !Categories::Get().InUnicode8(value) || !Categories::Get().In(SetOf(kMn), value);
+      keep = !Categories::Get().InUnicode8(value) || !Categories::Get().In(SetOf(kMn), value) ||
+             value == kMarkSince10;
       break;
     case CharacterRule::kByteLevel:
       return AppendBytesAsCharacters(out, character);

@@ -9,8 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/hash/hash.h"
-#include "absl/strings/string_view.h"
+#include "base/text.h"
 
 namespace weir::tokens {
 
@@ -44,9 +43,7 @@ class TokenTable {
     uint32_t tag = 0;          // part of the hash
     uint32_t entry_plus1 = 0;  // 0: free
   };
-  static size_t HashOf(std::string_view text) {
-    return absl::Hash<absl::string_view>{}({text.data(), text.size()});
-  }
+  static size_t HashOf(std::string_view text) { return StringHash()(text); }
   void Rehash(size_t slots);
 
   std::string arena_;
