@@ -70,7 +70,8 @@ std::string RequestBody(size_t size) {
   std::string body =
       R"({"model":"gpt-4o","stream":true,"temperature":0.7,"max_tokens":800,"top_p":1,)"
       R"("user":"u-17","stream_options":{"include_usage":true},)"
-      R"("tools":[{"type":"function","function":{"name":"look_up","description":"Looks a word up.","parameters":{"type":"object","properties":)"
+      R"("tools":[{"type":"function","function":{"name":"look_up",)"
+      R"("description":"Looks a word up.","parameters":{"type":"object","properties":)"
       R"({"query":{"type":"string"},"limit":{"type":"integer"}},"required":["query"]}}}],)"
       R"("messages":[{"role":"system","content":"Be brief."})";
   for (bool user = true; body.size() < size; user = !user) {

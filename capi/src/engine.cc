@@ -1,10 +1,5 @@
 // weir_engine_* and the version.
 
-#include <algorithm>
-#include <cstring>
-#include <vector>
-
-#include "base/text.h"
 #include "handles.h"
 
 namespace {
@@ -14,18 +9,7 @@ using weir::capi::Fail;
 using weir::capi::Guard;
 using weir::capi::IsText;
 using weir::capi::NullArgument;
-
-// Reads what the caller has of a struct onto defaults (all zero); a longer one must end in zeros.
-bool ReadOptions(const weir_engine_options* given, weir_engine_options* options) {
-  std::memset(options, 0, sizeof(*options));
-  if (given == nullptr) return true;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-  for (size_t i = sizeof(*options); i < given->size; ++i) {
-    if (bytes[i] != 0) return false;
-  }
-  std::memcpy(options, given, std::min<size_t>(given->size, sizeof(*options)));
-  return true;
-}
+using weir::capi::ReadSized;
 
 }  // namespace
 
@@ -38,14 +22,9 @@ uint32_t weir_version_number(void) {
 weir_status weir_engine_new(weir_policy* policy, const weir_engine_options* options,
                             weir_engine** engine, weir_error* error) {
   if (policy == nullptr || engine == nullptr) return NullArgument(error);
-  if (options != nullptr && options->size < sizeof(options->size)) {
-    return Fail(error, WEIR_INVALID_ARGUMENT, "options->size is not set");
-  }
+  weir_engine_options read;
+  if (const weir_status status = ReadSized(options, &read, error); status != WEIR_OK) return status;
   return Guard(error, [&]() -> weir_status {
-    weir_engine_options read;
-    if (!ReadOptions(options, &read)) {
-      return Fail(error, WEIR_UNIMPLEMENTED, "options has fields that this weir does not know");
-    }
     weir::engine::Options made;
     if (read.max_counters != 0) made.max_counters = read.max_counters;
     made.state_bytes = read.state_bytes;

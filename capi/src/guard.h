@@ -4,7 +4,10 @@
 #ifndef WEIR_CAPI_GUARD_H_
 #define WEIR_CAPI_GUARD_H_
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <new>
 #include <string>
 #include <string_view>
@@ -44,6 +47,32 @@ inline weir_status NullArgument(weir_error* error) noexcept {
 // Copies `text` into the caller's buffer; *needed is its length either way.
 weir_status CopyOut(std::string_view text, char* buffer, size_t capacity, size_t* needed,
                     weir_error* error) noexcept;
+
+// Reads what the caller has of a struct onto defaults, all zero; null is all defaults. `size` is
+// its first field.
+template <typename Struct>
+weir_status ReadSized(const Struct* given, Struct* read, weir_error* error) noexcept {
+  std::memset(read, 0, sizeof(*read));
+  if (given == nullptr) return WEIR_OK;
+  if (given->size < sizeof(given->size)) {
+    return Fail(error, WEIR_INVALID_ARGUMENT, "options->size is not set");
+  }
+  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
+  for (size_t i = sizeof(*read); i < given->size; ++i) {
+    if (bytes[i] != 0) {
+      return Fail(error, WEIR_UNIMPLEMENTED, "options has fields that this weir does not know");
+    }
+  }
+  std::memcpy(read, given, std::min<size_t>(given->size, sizeof(*read)));
+  return WEIR_OK;
+}
+
+// Writes as much of a struct as the caller has room for.
+template <typename Struct>
+void WriteSized(Struct full, Struct* out) noexcept {
+  full.size = out->size;
+  std::memcpy(out, &full, std::min<size_t>(full.size, sizeof(full)));
+}
 
 }  // namespace weir::capi
 

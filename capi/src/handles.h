@@ -11,6 +11,7 @@
 #include "weir.h"
 #include "weir/engine.h"
 #include "weir/policy.h"
+#include "weir/tokens.h"
 
 struct weir_policy {
   std::shared_ptr<weir::policy::Policy> policy;
@@ -27,7 +28,12 @@ struct weir_txn {
 
 namespace weir::capi {
 
-// Fail, with a place in a policy.
+// Behind a weir_tokenizer stands the tokenizer itself, under an opaque name.
+inline const tokens::Tokenizer* Behind(const weir_tokenizer* tokenizer) {
+  return reinterpret_cast<const tokens::Tokenizer*>(tokenizer);
+}
+
+// Fail, with a place in a policy or a body.
 weir_status FailAt(weir_error* error, weir_status code, std::string_view message, size_t offset,
                    size_t line, size_t column) noexcept;
 

@@ -1,6 +1,5 @@
 // weir_txn_*: each feeds, asks or shows one thing of the transaction behind the handle.
 
-#include <algorithm>
 #include <cstring>
 
 #include "handles.h"
@@ -13,6 +12,7 @@ using weir::capi::Guard;
 using weir::capi::IsText;
 using weir::capi::NullArgument;
 using weir::capi::View;
+using weir::capi::WriteSized;
 
 // Feeding: runs `feed` on the transaction and turns its status into the caller's.
 template <typename Feed>
@@ -145,7 +145,6 @@ weir_status weir_txn_next(weir_txn* txn, const weir_now* now, weir_action* actio
     if (!decided.ok()) return Fail(error, decided.status());
     weir_action full;
     std::memset(&full, 0, sizeof(full));
-    full.size = action->size;
     full.kind = static_cast<int32_t>(decided->kind);
     full.status = decided->status;
     full.relay = static_cast<uint32_t>(decided->relay);
@@ -153,8 +152,7 @@ weir_status weir_txn_next(weir_txn* txn, const weir_now* now, weir_action* actio
     full.attempt = decided->attempt;
     full.call_id = decided->call_id;
     full.deadline_mono_ns = decided->deadline_mono_ns;
-    // Only what the caller's struct has room for.
-    std::memcpy(action, &full, std::min<size_t>(action->size, sizeof(full)));
+    WriteSized(full, action);
     return WEIR_OK;
   });
 }

@@ -36,7 +36,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -146,16 +145,6 @@ std::vector<std::string_view> EncodingNames();
 // version, or family prefix, Azure's spellings ("gpt-35-turbo") and fine-tunes ("ft:gpt-4o:…")
 // included; empty when unknown. Source: the model tables that OpenAI publishes with tiktoken.
 std::string_view EncodingForModel(std::string_view model);
-
-// A tokenizer from the bytes of a SentencePiece .model, whatever kind it is (BPE, unigram, word,
-// character). UNIMPLEMENTED when weir was built without SentencePiece; INVALID_ARGUMENT when the
-// bytes are not a model or are larger than 64 MiB. They may come from a stranger: what
-// SentencePiece itself takes on trust is checked first. Loading takes milliseconds and is one at a
-// time in a process; counting is SentencePiece's own work, 1 to 15 MB/s, and takes memory for the
-// whole text. Should it fail in the middle of a text, every byte counts as one (unknown) token: too
-// many rather than too few.
-absl::StatusOr<std::unique_ptr<Tokenizer>> LoadSentencePiece(std::string_view name,
-                                                             std::string_view model_bytes);
 
 }  // namespace weir::tokens
 

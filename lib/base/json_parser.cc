@@ -80,7 +80,7 @@ char* EncodeUtf8(uint32_t code_point, char* to) {
 
 // Copies [from, until) to `to`, which has room for kCopyBytes more. Runs between escapes are short:
 // a block too much is quicker than a length that varies.
-constexpr size_t kCopyBytes = 64;
+constexpr size_t kCopyBytes = 32;
 char* CopyRun(const char* from, const char* until, const char* source_end, char* to) {
   while (from < until && static_cast<size_t>(source_end - from) >= kCopyBytes) {
     std::memcpy(to, from, kCopyBytes);
@@ -314,21 +314,28 @@ size_t Parser::ReadNumber(size_t begin) {
 
 size_t Parser::DecodeString(size_t begin, size_t stop, std::string_view* text) {
   char* const decoded = RoomFor(size_ - begin);
+  const char* const source = text_;  // what is written could be the parser's, as far as one can see
+  const size_t size = size_;
   char* to = decoded;
   size_t at = begin + 1;  // everything before is decoded
   while (true) {
-    to = CopyRun(text_ + at, text_ + stop, text_ + size_, to);
+    to = CopyRun(source + at, source + stop, source + size, to);
     at = stop;
-    const char c = Peek(at);
-    if (c == '"') break;
-    if (c == '\0') return Fail("the string has no closing quote", at);
-    if (c != '\\') return Fail("a control character in a string", at);
-    const char escape = Peek(at + 1);
-    if (const char plain = kEscapes[static_cast<unsigned char>(escape)]; plain != 0) {
+    const char c = at < size ? source[at] : '\0';
+    const char escape = at + 1 < size ? source[at + 1] : '\0';
+    const char plain = kEscapes[static_cast<unsigned char>(escape)];
+    if (c == '\\' && plain != 0) {
       *to++ = plain;
       at += 2;
+    } else if (c == '"') {
+      break;
+    } else if (c == '\0') {
+      return Fail("the string has no closing quote", at);
+    } else if (c != '\\') {
+      return Fail("a control character in a string", at);
+    } else if (escape != 'u') {
+      return Fail("the escape is none that JSON has", at);
     } else {
-      if (escape != 'u') return Fail("the escape is none that JSON has", at);
       at = DecodeUnicode(at, &to);
       if (at == kFailed) return kFailed;
     }

@@ -5,7 +5,6 @@
 namespace weir::dialects {
 namespace {
 
-using json::Type;
 using json::Value;
 
 constexpr Place kBody;

@@ -1,6 +1,7 @@
 #include "metering/prompt_estimate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,7 +54,7 @@ class Estimator {
 
  private:
   void Add(Kind kind, const Place& place, double count) {
-    tally_.Add(kind, place, static_cast<uint64_t>(std::max(0.0, count) + 0.5),
+    tally_.Add(kind, place, static_cast<uint64_t>(std::llround(std::max(0.0, count))),
                Provenance::kEstimated);
   }
 

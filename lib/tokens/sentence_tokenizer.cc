@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "tokens/sentence_model.h"
 #include "tokens/utf8_class.h"
+#include "weir/tokenizer_files.h"
 #include "weir/tokens.h"
 
 namespace weir::tokens {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "tests/support/catch.h"
 
@@ -249,6 +250,121 @@ TEST_CASE("every allocation of the calls at load may fail") {
       [] {});
   weir_policy_free(other);
   weir_engine_free(engine);
+}
+
+TEST_CASE("every allocation of counting may fail") {
+  const weir_tokenizer* tokenizer = nullptr;
+  REQUIRE(weir_tokenizer_find("o200k_base", 10, &tokenizer, nullptr) == WEIR_OK);
+  // A word that is merged on the heap.
+  const std::string text = "plain words, " + std::string(600, 'z') + std::string(kBody);
+  const auto nothing = [] {};
+  uint64_t count = 0;
+  size_t needed = 0;
+  uint32_t ids[2048];
+  FailEach(
+      "count_up_to",
+      [&] {
+        return weir_tokenizer_count_up_to(tokenizer, text.data(), text.size(), 1000, &count,
+                                          nullptr);
+      },
+      nothing);
+  FailEach(
+      "encode_with_specials",
+      [&] {
+        return weir_tokenizer_encode_with_specials(tokenizer, text.data(), text.size(), ids, 2048,
+                                                   &needed, nullptr);
+      },
+      nothing);
+  FailEach(
+      "split",
+      [&] {
+        return weir_tokenizer_split(tokenizer, text.data(), text.size(), 30, &needed, nullptr);
+      },
+      nothing);
+  const uint32_t some[] = {13225, 11, 2375};
+  char buffer[4096];
+  FailEach(
+      "decode",
+      [&] {
+        return weir_tokenizer_decode(tokenizer, some, 3, buffer, sizeof(buffer), &needed, nullptr);
+      },
+      nothing);
+  weir_token_counter* counter = nullptr;
+  FailEach(
+      "a counter, from new to free",
+      [&] {
+        weir_status status = weir_token_counter_new(tokenizer, &counter, nullptr);
+        if (status == WEIR_OK) {
+          status = weir_token_counter_append(counter, text.data(), text.size(), nullptr);
+          if (status != WEIR_OK) {
+            Must(weir_token_counter_total(counter, &count, nullptr) == WEIR_FAILED_PRECONDITION,
+                 "a total after a failed append");
+          }
+        }
+        if (status == WEIR_OK) status = weir_token_counter_total(counter, &count, nullptr);
+        weir_token_counter_free(counter);
+        counter = nullptr;
+        return status;
+      },
+      nothing);
+  weir_prompt_count prompt = {};
+  prompt.size = sizeof(prompt);
+  FailEach(
+      "count_request",
+      [&] { return weir_count_request(nullptr, kBody, sizeof(kBody) - 1, &prompt, nullptr); },
+      nothing);
+  FailEach(
+      "count_request_json",
+      [&] {
+        return weir_count_request_json(nullptr, kBody, sizeof(kBody) - 1, buffer, sizeof(buffer),
+                                       &needed, nullptr);
+      },
+      nothing);
+}
+
+TEST_CASE("every allocation of a loading may fail") {
+  const std::string file =
+      R"({"model":{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"hello":1}},)"
+      R"("pre_tokenizer":{"type":"Whitespace"}})";
+  weir_tokenizer* loaded = nullptr;
+  FailEach(
+      "tokenizer_load",
+      [&] {
+        return weir_tokenizer_load("words", 5, file.data(), file.size(), nullptr, 0, &loaded,
+                                   nullptr);
+      },
+      [&] {
+        weir_tokenizer_free(loaded);
+        loaded = nullptr;
+      });
+}
+
+TEST_CASE("every allocation of a stream meter may fail") {
+  weir_stream_meter_options options = {};
+  options.size = sizeof(options);
+  options.strip_usage = 1;
+  REQUIRE(weir_tokenizer_find("o200k_base", 10, &options.tokenizer, nullptr) == WEIR_OK);
+  FailEach(
+      "a stream meter, from new to free",
+      [&] {
+        weir_stream_meter* meter = nullptr;
+        weir_usage usage = {};
+        usage.size = sizeof(usage);
+        weir_status status = weir_stream_meter_new(&options, &meter, nullptr);
+        for (const std::string_view piece : {kEvent, kEvent, kLast}) {
+          if (status != WEIR_OK) break;
+          status = weir_stream_meter_feed(meter, piece.data(), piece.size(), nullptr);
+        }
+        if (status == WEIR_OK) status = weir_stream_meter_end(meter, nullptr);
+        // What was read until then can still be asked for.
+        if (meter != nullptr) {
+          const weir_status asked = weir_stream_meter_usage(meter, &usage, nullptr);
+          if (status == WEIR_OK) status = asked;
+        }
+        weir_stream_meter_free(meter);
+        return status;
+      },
+      [] {});
 }
 
 // For every step of an exchange and every n: the n-th allocation of that step fails. The step says

@@ -10,6 +10,9 @@ static void test_null_frees(void) {
   weir_policy_free(NULL);
   weir_engine_free(NULL);
   weir_txn_free(NULL);
+  weir_tokenizer_free(NULL);
+  weir_token_counter_free(NULL);
+  weir_stream_meter_free(NULL);
 }
 
 static void test_null_handles(void) {
@@ -51,6 +54,21 @@ static void test_null_handles(void) {
   BAD(weir_txn_explain(NULL, buffer, sizeof(buffer), &size, &error));
   BAD(weir_tokenizer_count(NULL, "a", 1, &count, &error));
   BAD(weir_tokenizer_encode(NULL, "a", 1, &id, 1, &size, &error));
+  BAD(weir_tokenizer_encode_with_specials(NULL, "a", 1, &id, 1, &size, &error));
+  BAD(weir_tokenizer_name(NULL, &view, &size));
+  BAD(weir_tokenizer_count_up_to(NULL, "a", 1, 1, &count, &error));
+  BAD(weir_tokenizer_decode(NULL, &id, 1, buffer, sizeof(buffer), &size, &error));
+  BAD(weir_tokenizer_split(NULL, "a", 1, 1, &size, &error));
+  weir_token_counter* counter = NULL;
+  weir_usage usage = {.size = sizeof(usage)};
+  BAD(weir_token_counter_new(NULL, &counter, &error));
+  BAD(weir_token_counter_append(NULL, "a", 1, &error));
+  BAD(weir_token_counter_total(NULL, &count, &error));
+  BAD(weir_stream_meter_feed(NULL, "a", 1, &error));
+  BAD(weir_stream_meter_end(NULL, &error));
+  BAD(weir_stream_meter_client_left(NULL, &error));
+  BAD(weir_stream_meter_relay(NULL, &view, &size));
+  BAD(weir_stream_meter_usage(NULL, &usage, &error));
   CHECK_EQ(error.code, WEIR_INVALID_ARGUMENT);
   CHECK(error.message[0] != '\0');
 }
@@ -93,6 +111,55 @@ static void test_null_outputs(weir_engine* engine) {
   BAD(weir_engine_metrics(engine, NULL, 8, &size, &error));
   weir_txn_free(txn);
   weir_policy_free(policy);
+}
+
+static void test_null_outputs_of_counting(void) {
+  const weir_tokenizer* tokenizer = NULL;
+  weir_tokenizer* loaded = NULL;
+  weir_token_counter* counter = NULL;
+  weir_stream_meter* meter = NULL;
+  weir_prompt_count prompt = {.size = sizeof(prompt)};
+  weir_usage usage = {.size = sizeof(usage)};
+  const char* view = NULL;
+  char buffer[8];
+  size_t size = 0;
+  uint64_t count = 0;
+  const uint32_t id = 1;
+  CHECK_OK(weir_tokenizer_find("o200k_base", 10, &tokenizer, &error), &error);
+  BAD(weir_tokenizer_load("x", 1, "{}", 2, NULL, 0, NULL, &error));
+  BAD(weir_tokenizer_load("x", 1, NULL, 2, NULL, 0, &loaded, &error));
+  BAD(weir_tokenizer_load("x", 1, "{}", 2, NULL, 1, &loaded, &error));
+  BAD(weir_tokenizer_name(tokenizer, NULL, &size));
+  BAD(weir_encoding_name(0, &view, NULL));
+  BAD(weir_encoding_for_model("gpt-4o", 6, NULL, &size, &error));
+  BAD(weir_encoding_for_model(NULL, 6, &view, &size, &error));
+  BAD(weir_tokenizer_count_up_to(tokenizer, "a", 1, 1, NULL, &error));
+  BAD(weir_tokenizer_decode(tokenizer, NULL, 1, buffer, sizeof(buffer), &size, &error));
+  BAD(weir_tokenizer_decode(tokenizer, &id, 1, NULL, 1, &size, &error));
+  BAD(weir_tokenizer_decode(tokenizer, &id, 1, buffer, sizeof(buffer), NULL, &error));
+  BAD(weir_tokenizer_split(tokenizer, "a", 1, 1, NULL, &error));
+  BAD(weir_token_counter_new(tokenizer, NULL, &error));
+  CHECK_OK(weir_token_counter_new(tokenizer, &counter, &error), &error);
+  BAD(weir_token_counter_append(counter, NULL, 1, &error));
+  BAD(weir_token_counter_total(counter, NULL, &error));
+  CHECK_OK(weir_token_counter_total(counter, &count, &error), &error);
+  CHECK_EQ(count, 0);
+  weir_token_counter_free(counter);
+  BAD(weir_count_request(NULL, TEST_BODY, 9, NULL, &error));
+  BAD(weir_count_request(NULL, NULL, 9, &prompt, &error));
+  BAD(weir_count_request_json(NULL, TEST_BODY, 9, buffer, sizeof(buffer), NULL, &error));
+  BAD(weir_count_request_json(NULL, TEST_BODY, 9, NULL, 1, &size, &error));
+  BAD(weir_stream_meter_new(NULL, NULL, &error));
+  CHECK_OK(weir_stream_meter_new(NULL, &meter, &error), &error);
+  BAD(weir_stream_meter_feed(meter, NULL, 1, &error));
+  BAD(weir_stream_meter_relay(meter, NULL, &size));
+  BAD(weir_stream_meter_relay(meter, &view, NULL));
+  BAD(weir_stream_meter_usage(meter, NULL, &error));
+  usage.size = 4;
+  BAD(weir_stream_meter_usage(meter, &usage, &error));
+  prompt.size = 8;
+  BAD(weir_count_request(NULL, TEST_BODY, strlen(TEST_BODY), &prompt, &error));
+  weir_stream_meter_free(meter);
 }
 
 /* A null error is allowed everywhere; a record whose size was never set is not written to. */
@@ -261,6 +328,7 @@ static void test_hostile_bytes(weir_engine* engine) {
 int main(void) {
   test_null_frees();
   test_null_handles();
+  test_null_outputs_of_counting();
   weir_engine* engine = test_engine();
   if (engine != NULL) {
     test_null_outputs(engine);

@@ -40,6 +40,64 @@ FIELD(weir_action, call_id, 24, 8);
 FIELD(weir_action, deadline_mono_ns, 32, 8);
 SIZE(weir_action, 40);
 
+FIELD(weir_request_options, size, 0, 4);
+FIELD(weir_request_options, dialect, 4, 4);
+FIELD(weir_request_options, operation, 8, 4);
+FIELD(weir_request_options, is_standin, 12, 4);
+FIELD(weir_request_options, limit, 16, 8);
+FIELD(weir_request_options, target, 24, 8);
+FIELD(weir_request_options, target_size, 32, 8);
+FIELD(weir_request_options, model, 40, 8);
+FIELD(weir_request_options, model_size, 48, 8);
+FIELD(weir_request_options, tokenizer, 56, 8);
+SIZE(weir_request_options, 64);
+
+FIELD(weir_prompt_count, size, 0, 4);
+FIELD(weir_prompt_count, provenance, 4, 4);
+FIELD(weir_prompt_count, prompt_tokens, 8, 8);
+FIELD(weir_prompt_count, dialect, 16, 4);
+FIELD(weir_prompt_count, operation, 20, 4);
+FIELD(weir_prompt_count, is_guess, 24, 4);
+FIELD(weir_prompt_count, model_known, 28, 4);
+SIZE(weir_prompt_count, 32);
+
+FIELD(weir_stream_meter_options, size, 0, 4);
+FIELD(weir_stream_meter_options, dialect, 4, 4);
+FIELD(weir_stream_meter_options, operation, 8, 4);
+FIELD(weir_stream_meter_options, strip_usage, 12, 4);
+FIELD(weir_stream_meter_options, is_standin, 16, 4);
+FIELD(weir_stream_meter_options, max_decoded_ratio, 20, 4);
+FIELD(weir_stream_meter_options, max_event_bytes, 24, 8);
+FIELD(weir_stream_meter_options, max_body_bytes, 32, 8);
+FIELD(weir_stream_meter_options, max_decoded_bytes, 40, 8);
+FIELD(weir_stream_meter_options, content_type, 48, 8);
+FIELD(weir_stream_meter_options, content_type_size, 56, 8);
+FIELD(weir_stream_meter_options, content_encoding, 64, 8);
+FIELD(weir_stream_meter_options, content_encoding_size, 72, 8);
+FIELD(weir_stream_meter_options, tokenizer, 80, 8);
+SIZE(weir_stream_meter_options, 88);
+
+FIELD(weir_usage, size, 0, 4);
+FIELD(weir_usage, provenance, 4, 4);
+FIELD(weir_usage, completion_tokens, 8, 8);
+FIELD(weir_usage, counted_tokens, 16, 8);
+FIELD(weir_usage, text_bytes, 24, 8);
+FIELD(weir_usage, stated_prompt, 32, 8);
+FIELD(weir_usage, stated_completion, 40, 8);
+FIELD(weir_usage, stated_cached, 48, 8);
+FIELD(weir_usage, stated_cache_write, 56, 8);
+FIELD(weir_usage, stated_reasoning, 64, 8);
+FIELD(weir_usage, stated_audio_prompt, 72, 8);
+FIELD(weir_usage, stated_audio_completion, 80, 8);
+FIELD(weir_usage, stated_accepted_prediction, 88, 8);
+FIELD(weir_usage, stated_rejected_prediction, 96, 8);
+FIELD(weir_usage, stated_total, 104, 8);
+FIELD(weir_usage, is_complete, 112, 4);
+FIELD(weir_usage, is_error, 116, 4);
+FIELD(weir_usage, is_anomaly, 120, 4);
+FIELD(weir_usage, unread, 124, 4);
+SIZE(weir_usage, 128);
+
 /* The canonical codes of Abseil and gRPC. */
 VALUE(WEIR_OK, 0);
 VALUE(WEIR_INVALID_ARGUMENT, 3);
@@ -71,6 +129,27 @@ VALUE(WEIR_FAILURE_RESET, 3);
 
 VALUE(WEIR_HEADER_SET, 1);
 VALUE(WEIR_HEADER_REMOVE, 2);
+
+VALUE(WEIR_DIALECT_OPENAI, 1);
+VALUE(WEIR_DIALECT_AZURE_OPENAI, 2);
+VALUE(WEIR_DIALECT_ANTHROPIC, 3);
+VALUE(WEIR_DIALECT_GEMINI, 4);
+VALUE(WEIR_DIALECT_BEDROCK, 5);
+
+VALUE(WEIR_OPERATION_CHAT, 1);
+VALUE(WEIR_OPERATION_RESPONSES, 2);
+VALUE(WEIR_OPERATION_COMPLETIONS, 3);
+VALUE(WEIR_OPERATION_EMBEDDINGS, 4);
+
+VALUE(WEIR_PROVENANCE_EXACT, 1);
+VALUE(WEIR_PROVENANCE_PROVIDER, 2);
+VALUE(WEIR_PROVENANCE_UPPER_BOUND, 3);
+VALUE(WEIR_PROVENANCE_ESTIMATED, 4);
+
+VALUE(WEIR_UNREAD_NOTHING, 0);
+VALUE(WEIR_UNREAD_UNKNOWN_ENCODING, 1);
+VALUE(WEIR_UNREAD_CORRUPT_ENCODING, 2);
+VALUE(WEIR_UNREAD_TOO_LARGE, 3);
 
 /* What a program was compiled against is what it runs with. */
 int main(void) {

@@ -102,11 +102,64 @@ static void test_no_room_for_the_action(void) {
   weir_engine_free(engine);
 }
 
+static void test_short_request_options(void) {
+  for (size_t size = 0; size <= sizeof(weir_request_options); ++size) {
+    weir_request_options* options = sized(size < 4 ? 4 : size, (uint32_t)size);
+    weir_prompt_count count = {.size = sizeof(count)};
+    CHECK_EQ(weir_count_request(options, TEST_BODY, strlen(TEST_BODY), &count, &error),
+             size < 4 ? WEIR_INVALID_ARGUMENT : WEIR_OK);
+    CHECK_EQ(count.prompt_tokens, size < 4 ? 0 : 10);
+    free(options);
+  }
+}
+
+static void test_prompt_count_sizes(void) {
+  for (size_t size = 16; size <= sizeof(weir_prompt_count) + 8; size += 4) {
+    weir_prompt_count* count = sized(size, (uint32_t)size);
+    CHECK_OK(weir_count_request(NULL, TEST_BODY, strlen(TEST_BODY), count, &error), &error);
+    CHECK_EQ(count->size, size);
+    CHECK_EQ(count->prompt_tokens, 10);
+    free(count);
+  }
+}
+
+static void test_meter_sizes(void) {
+  for (size_t size = 0; size <= sizeof(weir_stream_meter_options); ++size) {
+    weir_stream_meter_options* options = sized(size < 4 ? 4 : size, (uint32_t)size);
+    weir_stream_meter* meter = NULL;
+    CHECK_EQ(weir_stream_meter_new(options, &meter, &error),
+             size < 4 ? WEIR_INVALID_ARGUMENT : WEIR_OK);
+    weir_stream_meter_free(meter);
+    free(options);
+  }
+  weir_stream_meter* meter = NULL;
+  CHECK_OK(weir_stream_meter_new(NULL, &meter, &error), &error);
+  for (size_t size = 16; size <= sizeof(weir_usage) + 8; size += 4) {
+    weir_usage* usage = sized(size, (uint32_t)size);
+    CHECK_OK(weir_stream_meter_usage(meter, usage, &error), &error);
+    CHECK_EQ(usage->size, size);
+    CHECK_EQ(usage->provenance, WEIR_PROVENANCE_ESTIMATED);
+    free(usage);
+  }
+  weir_stream_meter_free(meter);
+  const size_t longer = sizeof(weir_stream_meter_options) + 8;
+  char* options = sized(longer, (uint32_t)longer);
+  meter = NULL;
+  options[longer - 1] = 1;
+  CHECK_EQ(weir_stream_meter_new((weir_stream_meter_options*)(void*)options, &meter, &error),
+           WEIR_UNIMPLEMENTED);
+  CHECK(meter == NULL);
+  free(options);
+}
+
 int main(void) {
   test_short_options();
   test_long_options();
   test_error_sizes();
   test_action_sizes();
   test_no_room_for_the_action();
+  test_short_request_options();
+  test_prompt_count_sizes();
+  test_meter_sizes();
   return check_report("old_caller_test");
 }

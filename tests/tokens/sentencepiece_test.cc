@@ -15,6 +15,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/shared_data.h"
 #include "tokens/sentence_model.h"
+#include "weir/tokenizer_files.h"
 #include "weir/tokens.h"
 
 namespace weir::tokens {

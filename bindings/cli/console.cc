@@ -1,0 +1,41 @@
+#include "console.h"
+
+#include <iostream>
+
+#include "input.h"
+#include "progress.h"
+
+namespace weir::cli {
+
+void Complain(std::initializer_list<std::string_view> parts) {
+  Progress::ClearLine();
+  std::cerr << "weir: " << Concat(parts) << "\n";
+}
+
+std::string Concat(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  for (const std::string_view part : parts) text.append(part);
+  return text;
+}
+
+std::optional<std::string> ReadWhole(const std::string& path) {
+  std::optional<Input> input = Input::Open(path);
+  if (!input) return std::nullopt;
+  constexpr size_t kStep = size_t{256} << 10;
+  std::string bytes;
+  size_t size = 0;
+  for (;;) {
+    bytes.resize(size + kStep);
+    const std::optional<size_t> got = input->Read(bytes.data() + size, kStep);
+    if (!got) return std::nullopt;
+    size += *got;
+    bytes.resize(size);
+    if (*got == 0) return bytes;
+    if (size > kMaxWholeBytes) {
+      Complain({input->name(), ": larger than 256 MiB, the most that is read as a whole"});
+      return std::nullopt;
+    }
+  }
+}
+
+}  // namespace weir::cli

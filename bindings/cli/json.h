@@ -1,0 +1,44 @@
+// As much JSON as the program reads and writes, without a copy of what is not looked at.
+
+#ifndef WEIR_BINDINGS_CLI_JSON_H_
+#define WEIR_BINDINGS_CLI_JSON_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::cli {
+
+// A member of an object, or an element of an array (without a key), as places in its source.
+struct JsonMember {
+  std::string key;
+  size_t begin = 0, end = 0;  // of the value
+
+  std::string_view In(std::string_view source) const { return source.substr(begin, end - begin); }
+};
+
+// Where a source stops being what it should be.
+struct JsonFault {
+  size_t at = 0;
+  std::string_view why;
+};
+
+// The members of `source`, which is one object, or one array when `bracket` is '['; values are
+// checked to be JSON, to any depth, but for the bytes of strings, which need not be UTF-8.
+bool ScanJson(std::string_view source, char bracket, std::vector<JsonMember>* members,
+              JsonFault* fault);
+
+// The member called so; null when there is none.
+const JsonMember* FindMember(const std::vector<JsonMember>& members, std::string_view key);
+
+// The text of a string with its quotes, which ScanJson has checked. Half of a surrogate pair is
+// U+FFFD. Empty when it is no string.
+std::string JsonText(std::string_view literal);
+
+// Appends `text` as a string. Bytes that are not UTF-8 become U+FFFD.
+void AppendJsonString(std::string* out, std::string_view text);
+
+}  // namespace weir::cli
+
+#endif  // WEIR_BINDINGS_CLI_JSON_H_
