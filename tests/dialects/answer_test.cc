@@ -135,7 +135,8 @@ std::vector<std::pair<size_t, size_t>> JsonRanges(const AnswerFixture& fixture) 
 TEST_CASE("every field of every other type: sane, relayed, and no crash") {
   for (const AnswerFixture& fixture : AnswerFixtures()) {
     if (fixture.origin.kind == BodyKind::kEventStream) continue;
-    for (const auto& [begin, end] : JsonRanges(fixture)) {
+    for (const auto& range : JsonRanges(fixture)) {
+      const size_t begin = range.first, end = range.second;
       testing::ForEachSwap(
           fixture.body.substr(begin, end - begin), [&](const auto& path, const auto& swapped) {
             INFO(fixture.name << ' ' << path << ' ' << swapped);

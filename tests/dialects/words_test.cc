@@ -248,7 +248,9 @@ TEST_CASE("recorded errors are read, and no mutation of them breaks the reader")
       {"openai_completions/ai-gateway__completion_unknown_model_0.json", Dialect::kOpenAi},
       {"compat/pydantic-ai__test_openrouter_errors_raised_0.json", Dialect::kOpenAi},
   };
-  for (const auto& [file, dialect] : files) {
+  for (const auto& each : files) {
+    const auto file = each.first;
+    const Dialect dialect = each.second;
     const auto body = weir::testing::SharedData("streams/" + std::string(file));
     if (!body) return;
     INFO(file);

@@ -157,7 +157,9 @@ TEST_CASE("every field of another type, every number extreme: clamped or flagged
     ForEachJson(recording, [&](const std::string& text, auto rebuild) {
       json::Document document;
       if (!document.Parse(text)) return;
-      for (const auto& [path, value] : dialects::testing::AllValues(document)) {
+      for (const auto& each : dialects::testing::AllValues(document)) {
+        const auto& path = each.first;
+        const auto& value = each.second;
         const bool usage = IsUsagePath(path);
         if (!usage && seen[path]++ >= (dialects::testing::kSlow ? 1 : 2)) continue;
         if (dialects::testing::kSlow && usage && seen[path]++ >= 1) continue;

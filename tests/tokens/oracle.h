@@ -16,6 +16,16 @@
 
 namespace weir::testing {
 
+// So many rounds of a random test in the build that ships; a tenth where each takes ten times as
+// long.
+constexpr int Rounds(int rounds) {
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  return rounds;
+#else
+  return rounds / 10;
+#endif
+}
+
 using Ranks = std::unordered_map<std::string, uint32_t>;
 
 // The ranks of lib/tokens/data/<encoding>.ranks.

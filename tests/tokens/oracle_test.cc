@@ -95,7 +95,7 @@ TEST_CASE("random characters of every class match the twin") {
   for (int char_class = kOther; char_class <= kMark; ++char_class) {
     for (int i = 0; i < 60; ++i) pool.push_back(RandomOfClass(&random, char_class));
   }
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < testing::Rounds(20000); ++round) {
     std::u32string text;
     for (uint64_t n = random.Below(24); n > 0; --n) text += pool[random.Below(pool.size())];
     CheckAgainstTwin(EncodeUtf8(text));
@@ -108,7 +108,7 @@ TEST_CASE("short strings over a small alphabet match the twin") {
       U"aZ\u01C5\u02B0\u4E2D\u0301 "
       U"\t\u00A0\n\r7\u00BD'stSrevmlLd/!\u017F\uFFFD";
   Random random(2);
-  for (int round = 0; round < 100000; ++round) {
+  for (int round = 0; round < testing::Rounds(100000); ++round) {
     std::u32string text;
     for (uint64_t n = random.Below(12); n > 0; --n) text += alphabet[random.Below(alphabet.size())];
     CheckAgainstTwin(EncodeUtf8(text));
@@ -124,7 +124,7 @@ TEST_CASE("scripts that merging takes by characters match the twin") {
       U"\u0627\u0644\u064A\u0645\u0646\u05E9\u05DC\u05D5\u05DD\u05D4 \u060C",
       U"\uD55C\uAD6D\uC5B4\uB294\uC774\uB2E4 \u00E9\u00FC\u00DF\u0161\u0142\u0131"};
   Random random(7);
-  for (int round = 0; round < 12000; ++round) {
+  for (int round = 0; round < testing::Rounds(12000); ++round) {
     const std::u32string& script = scripts[random.Below(std::size(scripts))];
     std::u32string text;
     for (uint64_t n = random.Below(50); n > 0; --n) text += script[random.Below(script.size())];
@@ -135,7 +135,7 @@ TEST_CASE("scripts that merging takes by characters match the twin") {
 TEST_CASE("runs match the twin") {
   const std::u32string alphabet = U"aA\u02B0\u0301 \n\t!/0\u4E2D\u00A0'";
   Random random(3);
-  for (int round = 0; round < 8000; ++round) {
+  for (int round = 0; round < testing::Rounds(8000); ++round) {
     std::u32string text;
     for (uint64_t runs = 1 + random.Below(5); runs > 0; --runs) {
       text.append(1 + random.Below(20), alphabet[random.Below(alphabet.size())]);
@@ -150,7 +150,7 @@ TEST_CASE("bytes that are not UTF-8 match the twin's lossy text") {
       "\x80\x8F\x90\x9F\xA0\xBF"
       "aA' \n7";
   Random random(4);
-  for (int round = 0; round < 30000; ++round) {
+  for (int round = 0; round < testing::Rounds(30000); ++round) {
     std::string text;
     for (uint64_t n = random.Below(20); n > 0; --n) {
       text += random.Below(3) == 0 ? leads[random.Below(leads.size())]
@@ -158,7 +158,7 @@ TEST_CASE("bytes that are not UTF-8 match the twin's lossy text") {
     }
     CheckAgainstTwin(text);
   }
-  for (int round = 0; round < 1000; ++round) {
+  for (int round = 0; round < testing::Rounds(1000); ++round) {
     std::string text;
     for (uint64_t n = random.Below(40); n > 0; --n) text += static_cast<char>(random.Below(256));
     CheckAgainstTwin(text);

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "tests/support/catch.h"
+#include "tests/tokens/oracle.h"
 #include "weir/tokens.h"
 
 namespace weir::tokens {
@@ -45,7 +46,7 @@ std::string SomeText(Random* random, bool any_bytes) {
 
 TEST_CASE("counting in chunks does not depend on the chunks") {
   Random random(21);
-  for (int round = 0; round < 4000; ++round) {
+  for (int round = 0; round < testing::Rounds(4000); ++round) {
     const std::string text = SomeText(&random, round % 2 == 0);
     for (const char* encoding : kEncodings) {
       const Tokenizer& tokenizer = *Find(encoding);
@@ -67,7 +68,7 @@ TEST_CASE("counting in chunks does not depend on the chunks") {
 
 TEST_CASE("stable bytes count the same whatever follows") {
   Random random(22);
-  for (int round = 0; round < 6000; ++round) {
+  for (int round = 0; round < testing::Rounds(6000); ++round) {
     const std::string text = SomeText(&random, round % 2 == 0);
     const std::string more = text + SomeText(&random, true);
     for (const char* encoding : kEncodings) {
@@ -86,7 +87,7 @@ TEST_CASE("stable bytes count the same whatever follows") {
 
 TEST_CASE("counting up to a limit is exact below it and only says so above") {
   Random random(23);
-  for (int round = 0; round < 4000; ++round) {
+  for (int round = 0; round < testing::Rounds(4000); ++round) {
     const std::string text = SomeText(&random, round % 2 == 0);
     for (const char* encoding : kEncodings) {
       const Tokenizer& tokenizer = *Find(encoding);
@@ -102,7 +103,7 @@ TEST_CASE("counting up to a limit is exact below it and only says so above") {
 
 TEST_CASE("what was split off fits, and no more would") {
   Random random(24);
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < testing::Rounds(1500); ++round) {
     const std::string text = SomeText(&random, round % 4 == 0);
     for (const char* encoding : kEncodings) {
       const Tokenizer& tokenizer = *Find(encoding);
@@ -124,7 +125,7 @@ TEST_CASE("what was split off fits, and no more would") {
 
 TEST_CASE("decoding gives back what was encoded") {
   Random random(25);
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < testing::Rounds(2000); ++round) {
     const std::string text = SomeText(&random, false);
     for (const char* encoding : kEncodings) {
       std::vector<uint32_t> ids;
@@ -168,7 +169,7 @@ TEST_CASE("special tokens are text unless they are asked for") {
 
 TEST_CASE("counts are the same without the piece cache") {
   Random random(26);
-  for (int round = 0; round < 1000; ++round) {
+  for (int round = 0; round < testing::Rounds(1000); ++round) {
     const std::string text = SomeText(&random, true);
     for (const char* encoding : kEncodings) {
       const size_t with = Find(encoding)->Count(text);
