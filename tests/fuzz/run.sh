@@ -39,7 +39,9 @@ if ((${#targets[@]} == 0)); then
   for source in tests/fuzz/fz_*.cc; do targets+=("$(basename "$source" .cc)"); done
 fi
 weir_install_dependencies ci
-weir_build fuzz --target "${targets[@]}"
+build_targets=()
+for target in "${targets[@]}"; do build_targets+=(--target "$target"); done
+weir_build fuzz "${build_targets[@]}"
 
 mkdir -p build/fuzz/crashes build/fuzz/logs
 run_one() {
