@@ -108,6 +108,9 @@ class StreamMeter {
   // a moment: not for every piece.
   virtual Metered Read() const = 0;
 
+  // What of it is not read, so far.
+  virtual Unread unread() const = 0;
+
   // What else the answer tells; null when its encoding is unknown.
   virtual const dialects::StreamReader* reader() const = 0;
 };

@@ -138,10 +138,9 @@ std::optional<Action> TransactionImpl::ReadCounted() {
     return Reply(403, {Concat({"This key may not use the model `", request_.model, "`."}),
                        "permission_error", "model", "model_not_allowed"});
   }
-  bool known = false;
-  tokenizer_ = &TokenizerFor(plan(), request_.model, &known);
+  tokenizer_ = &TokenizerFor(plan(), request_.model, &tokenizer_known_);
   prompt_ = metering::CountPromptOf(parsed->dialect, parsed->operation, request_.model, *tokenizer_,
-                                    known, body.root(), {});
+                                    tokenizer_known_, body.root(), {});
   return std::nullopt;
 }
 

@@ -84,22 +84,7 @@ std::optional<Action> TransactionImpl::RetryElsewhere(bool worth_it) {
 
 Action TransactionImpl::RelayHead() {
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
-  const std::string_view encoding = TrimSpace(answer_headers_.Get("content-encoding"));
-  const std::string_view type = TrimSpace(answer_headers_.Get("content-type"));
-  if (success && IsCounted()) {
-    const dialects::Dialect dialect = plan().backends[attempt().backend].dialect;
-    const dialects::BodyKind kind = dialects::KindOf(type);
-    if (!encoding.empty() && !EqualsIgnoreCase(encoding, "identity")) {
-      answer_unread_ = true;
-    } else if (kind == dialects::BodyKind::kSse || kind == dialects::BodyKind::kEventStream) {
-      stream_ = dialects::StreamReader::Create(dialect, asked_->operation, kind);
-      answer_kind_ = AnswerKind::kStream;
-      stream_->set_strip_usage(injected_usage_);
-      if (injected_usage_) RemoveHeader("content-length");
-    } else {
-      answer_kind_ = AnswerKind::kJson;
-    }
-  }
+  if (success && IsCounted()) StartMeter();
   SetLimitHeaders();
   SetHeader("x-weir-backend", plan().backends[attempt().backend].name);
   SetHeader("x-weir-attempts", std::to_string(attempts_.size()));
@@ -109,7 +94,24 @@ Action TransactionImpl::RelayHead() {
   return relay;
 }
 
-// Takes in what was fed since the last decision; with a stream, body_ becomes what is passed on.
+void TransactionImpl::StartMeter() {
+  metering::StreamMeterOptions options;
+  options.dialect = plan().backends[attempt().backend].dialect;
+  options.operation = asked_->operation;
+  options.content_type = TrimSpace(answer_headers_.Get("content-type"));
+  options.content_encoding = TrimSpace(answer_headers_.Get("content-encoding"));
+  options.tokenizer = tokenizer_;
+  options.tokenizer_is_exact = tokenizer_known_;
+  options.strip_usage = injected_usage_;
+  meter_ = metering::StreamMeter::Create(options);
+  const dialects::BodyKind kind = dialects::KindOf(options.content_type);
+  is_stream_ = kind == dialects::BodyKind::kSse || kind == dialects::BodyKind::kEventStream;
+  is_encoded_ =
+      !options.content_encoding.empty() && !EqualsIgnoreCase(options.content_encoding, "identity");
+  if (is_stream_ && injected_usage_) RemoveHeader("content-length");
+}
+
+// Takes in what was fed since the last decision; if bytes are left out, body_ becomes the others.
 void TransactionImpl::ReadFedBytes() {
   if (!fed_.empty() && !first_bytes_seen_) {
     first_bytes_seen_ = true;
@@ -119,64 +121,49 @@ void TransactionImpl::ReadFedBytes() {
                                                  now_.mono_ns - attempt().sent_mono_ns);
     });
   }
-  if (answer_unread_) {
-    // Nothing of it is read any more.
-  } else if (answer_kind_ == AnswerKind::kStream) {
-    answer_unread_ = true;  // should memory run out in here, the reader is not to be fed again
-    stream_->Feed(fed_, &body_);
-    CollectDeltas();
-    answer_unread_ = false;
-  } else if (answer_kind_ == AnswerKind::kJson) {
-    if (answer_.size() + fed_.size() > kMaxAnswerBytes) {
-      answer_unread_ = true;
-      answer_.clear();
-    } else {
-      answer_.append(fed_);
-    }
+  if (meter_ != nullptr && !meter_failed_) {
+    meter_failed_ = true;
+    meter_->Feed(fed_, RewritesBody() ? &body_ : nullptr);
+    meter_failed_ = false;
   }
   fed_.clear();
 }
 
-// Text is counted in pieces of this size, so that an endless stream holds no memory; a seam between
-// pieces may cost one token.
-void TransactionImpl::CollectDeltas() {
-  constexpr size_t kCountedAtOnce = size_t{64} << 10;
-  for (dialects::StreamReader::Delta& delta : stream_->TakeDeltas()) {
-    constexpr uint32_t kMaxChoices = 128;
-    const uint32_t choice = std::min(delta.choice, kMaxChoices - 1);
-    if (written_.size() <= choice) written_.resize(choice + 1);
-    std::string& text = written_[choice];
-    text.append(delta.text);
-    if (text.size() < kCountedAtOnce) continue;
-    written_tokens_ += tokenizer_->Count(text);
-    text.clear();
+// The answer's own end came.
+void TransactionImpl::EndMeter() {
+  if (meter_ == nullptr || meter_failed_) return;
+  meter_failed_ = true;
+  meter_->End(RewritesBody() ? &body_ : nullptr);
+  meter_failed_ = false;
+  // A stream that just stops is not noticed by most clients: whoever truncates must say so.
+  const dialects::StreamReader* reader = meter_->reader();
+  if (!is_stream_ || reader == nullptr || meter_->unread() != metering::Unread::kNothing) return;
+  if (!reader->saw_done() && !reader->saw_finish() && !reader->saw_error()) {
+    break_ = Break::kTruncated;
   }
 }
 
 Action TransactionImpl::RelayBody() {
   const bool fed = !fed_.empty();
-  if (answer_kind_ == AnswerKind::kStream && answer_unread_) break_ = Break::kTruncated;
+  // What of the body was to be left out is not known any more.
+  if (meter_failed_ && RewritesBody()) break_ = Break::kTruncated;
   ReadFedBytes();
-  const bool rewritten = answer_kind_ == AnswerKind::kStream && injected_usage_;
-  if (answer_ended_ && stream_ != nullptr) {
-    stream_->End(&body_);
-    CollectDeltas();
-    // A stream that just stops is not noticed by most clients: whoever truncates must say so.
-    if (!stream_->saw_done() && !stream_->saw_finish() && !stream_->saw_error()) {
-      break_ = Break::kTruncated;
-    }
-  }
+  if (answer_ended_) EndMeter();
   if (break_ != Break::kNone) return FinishBroken();
   Action action;
-  action.relay = !fed && body_.empty() ? Relay::kNothing : rewritten ? Relay::kView : Relay::kInput;
-  if (action.relay == Relay::kInput) body_.clear();
+  if (RewritesBody()) {
+    action.relay = body_.empty() ? Relay::kNothing : Relay::kView;
+  } else {
+    action.relay = fed ? Relay::kInput : Relay::kNothing;
+  }
   if (!answer_ended_) return action;
   breaker::Outcome told;
   told.status = answer_status_;
-  const bool stream_error = stream_ != nullptr && stream_->saw_error();
+  const dialects::StreamReader* reader = meter_ != nullptr ? meter_->reader() : nullptr;
+  const bool stream_error = is_stream_ && reader != nullptr && reader->saw_error();
   if (stream_error) told = {0, breaker::Failure::kStreamError, -1};
   SettleAnswer(stream_error ? "stream_error" : "ok", &told);
-  if (answer_kind_ == AnswerKind::kJson) {
+  if (meter_ != nullptr && !is_stream_) {
     const uint64_t total = SaturatingAdd(used_->prompt, used_->completion);
     SetHeader("x-weir-tokens-consumed", std::to_string(total));
   }
@@ -192,13 +179,13 @@ Action TransactionImpl::FinishBroken() {
       break_ == Break::kTruncated ? breaker::Failure::kStreamError : BreakerFailure(failure_);
   const std::string_view outcome =
       break_ == Break::kTruncated ? "truncated" : FailureName(failure_);
-  if (answer_kind_ == AnswerKind::kStream) {
+  if (is_stream_ && !is_encoded_) {
     body_ += dialects::ErrorEvent(ClientDialect(), asked_->operation,
                                   {.status = 502,
                                    .message = "The backend broke off its answer.",
                                    .type = "server_error",
                                    .code = "backend_stream_broken"},
-                                  stream_->events());
+                                  meter_->reader()->events());
   }
   SettleAnswer(outcome, &told);
   Action finish;

@@ -62,10 +62,13 @@ std::string TransactionImpl::Explain() const {
   if (used_) {
     writer.Key("usage").BeginObject().Key("prompt").Uint(used_->prompt);
     writer.Key("completion").Uint(used_->completion);
-    WriteOptional(&writer, "cached", usage_.cached);
-    WriteOptional(&writer, "reasoning", usage_.reasoning);
+    WriteOptional(&writer, "cached", metered_.usage.cached);
+    WriteOptional(&writer, "reasoning", metered_.usage.reasoning);
     writer.Key("prompt_provenance").String(dialects::ProvenanceName(used_->prompt_provenance));
     writer.Key("provenance").String(dialects::ProvenanceName(used_->completion_provenance));
+    if (metered_.unread != metering::Unread::kNothing) {
+      writer.Key("unread").String(metering::UnreadName(metered_.unread));
+    }
     writer.EndObject();
   }
   writer.EndObject();

@@ -10,47 +10,21 @@ namespace weir::engine {
 // What the provider stated; where it stated nothing, what weir counted itself.
 TransactionImpl::Used TransactionImpl::CountUsed() {
   Used used;
-  std::vector<std::string> texts = std::move(written_);
-  written_.clear();
-  if (answer_kind_ == AnswerKind::kStream) {
-    usage_ = stream_->usage();
-  } else if (answer_kind_ == AnswerKind::kJson && !answer_unread_) {
-    dialects::Response response = dialects::ReadResponse(plan().backends[attempt().backend].dialect,
-                                                         asked_->operation, answer_);
-    usage_ = response.usage;
-    texts = std::move(response.texts);
-  }
+  if (meter_ != nullptr) metered_ = meter_->Read();
+  const dialects::Usage& stated = metered_.usage;
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
   // An attempt that was sent and not answered yet has cost its prompt; one that failed nothing.
   const bool charged = success || (answer_status_ == 0 && phase_ == Phase::kSent);
-  used.prompt = usage_.prompt.value_or(charged ? prompt_.count : 0);
-  used.prompt_provenance = usage_.prompt ? dialects::Provenance::kProvider : prompt_.provenance;
-  if (usage_.completion) {
-    used.completion = *usage_.completion;
-    used.completion_provenance = dialects::Provenance::kProvider;
-    return used;
-  }
-  if (answer_unread_ && success && answer_kind_ != AnswerKind::kStream) {
-    used.completion = EstimateUnreadOutput();
-    return used;
-  }
-  used.completion = written_tokens_;
-  if (tokenizer_ != nullptr) {
-    for (const std::string& text : texts) used.completion += tokenizer_->Count(text);
+  used.prompt = stated.prompt.value_or(charged ? prompt_.count : 0);
+  used.prompt_provenance = stated.prompt ? dialects::Provenance::kProvider : prompt_.provenance;
+  used.completion = metered_.completion;
+  used.completion_provenance = metered_.provenance;
+  // What could not be read was estimated, but is not more than was allowed.
+  if (metered_.unread != metering::Unread::kNothing && asked_->max_output_tokens) {
+    used.completion =
+        std::min(used.completion, SaturatingMul(*asked_->max_output_tokens, asked_->n));
   }
   return used;
-}
-
-// An answer that weir could not read (encoded, or too large to keep) is never free: it is charged
-// what the request allowed it, else what was reserved for it.
-uint64_t TransactionImpl::EstimateUnreadOutput() const {
-  if (asked_->operation == dialects::Operation::kEmbeddings) return 0;
-  if (asked_->max_output_tokens) return SaturatingMul(*asked_->max_output_tokens, asked_->n);
-  uint64_t most = 0;
-  for (const AppliedLimit& applied : limits_) {
-    most = std::max(most, SaturatingSub(applied.verdict.reserved, applied.charge.cost));
-  }
-  return most;
 }
 
 // Ends the attempt under way and charges everybody. Does nothing the second time.
@@ -142,8 +116,8 @@ void TransactionImpl::MeterUsage(const Used& used) {
   instruments.Counted("input", dialects::ProvenanceName(used.prompt_provenance), used.prompt);
   instruments.Counted("output", dialects::ProvenanceName(used.completion_provenance),
                       used.completion);
-  if (!usage_.prompt || !usage_.completion) instruments.UnknownUsage(labels);
-  if (usage_.anomaly) instruments.UsageAnomaly(labels.backend);
+  if (!metered_.usage.prompt || !metered_.usage.completion) instruments.UnknownUsage(labels);
+  if (metered_.anomaly) instruments.UsageAnomaly(labels.backend);
 }
 
 // The transaction is over; `status` is what the client was answered with.

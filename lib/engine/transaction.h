@@ -21,6 +21,7 @@
 #include "engine/request.h"
 #include "weir/engine.h"
 #include "weir/prompt_meter.h"
+#include "weir/stream_meter.h"
 
 namespace weir::engine {
 
@@ -85,7 +86,6 @@ class TransactionImpl : public Transaction {
     limits::Reservation shadow;  // a shadow limit holds alone
   };
 
-  enum class AnswerKind : uint8_t { kOpaque, kJson, kStream };
   // What ended a relayed answer, if it was not its own end.
   enum class Break : uint8_t { kNone, kFailed, kTruncated };
 
@@ -123,9 +123,10 @@ class TransactionImpl : public Transaction {
   std::optional<Action> RetryElsewhere(bool worth_it);
   Action RelayHead();
   Action RelayBody();
+  void StartMeter();
   Action FinishBroken();
   void ReadFedBytes();
-  void CollectDeltas();
+  void EndMeter();
 
   // settling.cc
   struct Used {
@@ -134,7 +135,6 @@ class TransactionImpl : public Transaction {
     dialects::Provenance completion_provenance = dialects::Provenance::kEstimated;
   };
   Used CountUsed();
-  uint64_t EstimateUnreadOutput() const;
   void SettleAnswer(std::string_view outcome, const breaker::Outcome* told);
   void SettleLimits(const Used& used, bool learn);
   void ReleaseLimits();
@@ -161,6 +161,8 @@ class TransactionImpl : public Transaction {
   const policy::Plan& plan() const { return generation_->plan(); }
   const policy::Pool& pool() const { return plan().pools[request_.route->pool]; }
   Attempt& attempt() { return attempts_.back(); }
+  // Whether what is relayed of the answer is not just what came.
+  bool RewritesBody() const { return is_stream_ && injected_usage_; }
   bool IsCounted() const { return request_.route->operation.has_value(); }
 
   std::shared_ptr<const Generation> generation_;
@@ -173,6 +175,7 @@ class TransactionImpl : public Transaction {
   std::optional<dialects::Request> asked_;  // of a route whose operation is counted
   dialects::ParsedTarget target_asked_;
   const tokens::Tokenizer* tokenizer_ = nullptr;
+  bool tokenizer_known_ = false;  // it is the model's own
   metering::PromptCount prompt_;
 
   std::vector<AppliedLimit> limits_;
@@ -189,20 +192,18 @@ class TransactionImpl : public Transaction {
   // The answer under way.
   int answer_status_ = 0;
   HeaderList answer_headers_;
-  AnswerKind answer_kind_ = AnswerKind::kOpaque;
   Break break_ = Break::kNone;
   Failure failure_ = Failure::kReset;
   bool answer_ended_ = false;
   bool injected_usage_ = false;
-  std::string fed_;             // bytes of the answer since the last Next
-  std::string answer_;          // a JSON answer so far
-  bool answer_unread_ = false;  // encoded, or too large to keep
+  std::string fed_;  // bytes of the answer since the last Next
   bool first_bytes_seen_ = false;
-  std::unique_ptr<dialects::StreamReader> stream_;
-  std::vector<std::string> written_;  // what the model wrote and is not counted yet, per choice
-  uint64_t written_tokens_ = 0;       // what is counted
+  std::unique_ptr<metering::StreamMeter> meter_;  // of an answer that is counted
+  bool meter_failed_ = false;                     // memory ran out in it: it is not fed again
+  bool is_stream_ = false;                        // the answer is events
+  bool is_encoded_ = false;                       // and bytes of our own cannot follow it
   std::optional<Used> used_;
-  dialects::Usage usage_;
+  metering::Metered metered_;  // what the answer came to, once it is settled
   int replied_status_ = 0;
 
   // Views of the last action.

@@ -22,7 +22,8 @@ constexpr uint64_t kUnreadableBytesPerToken = 4;
 class Meter final : public StreamMeter {
  public:
   explicit Meter(const StreamMeterOptions& options)
-      : exact_(options.tokenizer != nullptr && options.tokenizer_is_exact),
+      : writes_(options.operation != dialects::Operation::kEmbeddings),
+        exact_(options.tokenizer != nullptr && options.tokenizer_is_exact),
         counts_(options.tokenizer) {
     if (!ContentDecoder::IsIdentity(options.content_encoding)) {
       ContentDecoder::Bounds bounds;
@@ -83,10 +84,13 @@ class Meter final : public StreamMeter {
     return metered;
   }
 
+  Unread unread() const override { return unread_; }
+
   const StreamReader* reader() const override { return reader_.get(); }
 
  private:
   uint64_t EstimateUnread() const {
+    if (!writes_) return 0;
     const uint64_t unreadable = reader_ != nullptr ? reader_->unreadable_bytes() : 0;
     return CeilDiv(unread_bytes_, kUnreadBytesPerToken) +
            CeilDiv(unreadable, kUnreadableBytesPerToken);
@@ -104,6 +108,7 @@ class Meter final : public StreamMeter {
     metered->provenance = Provenance::kProvider;
   }
 
+  const bool writes_;  // embeddings are no text
   const bool exact_;
   Unread unread_ = Unread::kNothing;
   uint64_t unread_bytes_ = 0;

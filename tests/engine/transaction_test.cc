@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "weir/stream_meter.h"
 
 namespace weir::engine::testing {
 namespace {
@@ -89,7 +90,36 @@ TEST_CASE("an answer is charged what the provider stated") {
   CHECK(txn->Next(At(4)).status().code() == absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_CASE("an answer that cannot be read is charged what was reserved, or what it was allowed") {
+// {"usage":{"prompt_tokens":11,"completion_tokens":7,"total_tokens":18},"choices":[{"index":0,
+// "message":{"content":"hi"},"finish_reason":"stop"}]}, through gzip.
+const std::string_view kGzippedAnswer(
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x45\x8c\x41\x0a\xc3\x30\x0c\x04\xff\xb2\x67\x1f\x9a"
+    "\x53\x8b\xbf\x52\x42\x30\xae\x1a\x8b\x26\x92\x89\x54\x28\x18\xff\x3d\xbe\xb4\x3d\xee\x30\xb3"
+    "\x0d\x6f\x4b\x2b\x21\x36\xd4\x43\xf7\xea\x8b\xeb\x8b\xc4\x10\xa7\x29\x20\x0f\xb2\x91\xb3\xca"
+    "\x0f\x5f\x03\x5c\x3d\x6d\x7f\xef\xd6\x87\x58\x94\x33\x8d\x75\x6f\x60\x79\xd0\x07\xf1\x12\xb0"
+    "\x93\x7d\xcf\xb3\x8a\x93\x38\x22\x0a\x63\x04\x4f\x16\xb6\xb2\x1c\x94\x4c\x65\x50\x73\xad\xe8"
+    "\x73\x3f\x01\x23\x2d\x53\x73\x90\x00\x00\x00",
+    126);
+
+TEST_CASE("an encoded answer is read, and passed on as it came") {
+  metering::StreamMeterOptions gzip;
+  gzip.content_encoding = "gzip";
+  if (metering::StreamMeter::Create(gzip)->reader() == nullptr) return;  // a build without zlib
+  auto engine = MakeEngine();
+  auto txn = Ask(*engine, "vk-red");
+  Decide(*txn, At(0));
+  Answer(*txn, 200);
+  REQUIRE(txn->ResponseHeader("Content-Encoding", "gzip").ok());
+  Decide(*txn, At(1));
+  REQUIRE(txn->ResponseBody(kGzippedAnswer).ok());
+  CHECK(Decide(*txn, At(2)).relay == Relay::kInput);
+  REQUIRE(txn->ResponseEnd().ok());
+  CHECK(Decide(*txn, At(2)).kind == ActionKind::kDone);
+  CHECK(FindEdit(*txn, "x-weir-tokens-consumed")->value == "18");
+  CHECK(Remaining(*engine, "vk-red", At(3)) == 1000 - 18);
+}
+
+TEST_CASE("an answer that cannot be read is estimated, but not above what it was allowed") {
   for (const bool stated : {false, true}) {
     auto engine = MakeEngine();
     std::string body = Body();
@@ -97,14 +127,15 @@ TEST_CASE("an answer that cannot be read is charged what was reserved, or what i
     auto txn = Ask(*engine, "vk-red", body);
     Decide(*txn, At(0));
     Answer(*txn, 200);
-    REQUIRE(txn->ResponseHeader("Content-Encoding", "gzip").ok());
+    REQUIRE(txn->ResponseHeader("Content-Encoding", "x-unheard-of").ok());
     Decide(*txn, At(1));
-    REQUIRE(txn->ResponseBody("\x1f\x8b").ok());
+    REQUIRE(txn->ResponseBody(std::string(120, '\x8b')).ok());
     CHECK(Decide(*txn, At(2)).relay == Relay::kInput);
     REQUIRE(txn->ResponseEnd().ok());
     Decide(*txn, At(2));
+    CHECK(txn->Explain().find(R"("unread":"unknown_encoding")") != std::string::npos);
     txn.reset();
-    CHECK(Remaining(*engine, "vk-red", At(3)) == (stated ? 1000 - 40 : 1000 - 110));
+    CHECK(Remaining(*engine, "vk-red", At(3)) == 1000 - 10 - (stated ? 30 : 60));
   }
 }
 
