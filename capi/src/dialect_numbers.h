@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "handles.h"
 #include "weir.h"
 #include "weir/usage.h"
 
@@ -12,11 +13,15 @@ namespace weir::capi {
 
 inline constexpr int32_t kFirst = 1;  // of both; 0 leaves it open
 
-constexpr bool IsDialectOrOpen(int32_t number) {
-  return number >= 0 && number <= WEIR_DIALECT_BEDROCK;
-}
-constexpr bool IsOperationOrOpen(int32_t number) {
-  return number >= 0 && number <= WEIR_OPERATION_EMBEDDINGS;
+// Of options: what they name must be there, or be left open.
+inline weir_status CheckNumbers(int32_t dialect, int32_t operation, weir_error* error) {
+  if (dialect < 0 || dialect > WEIR_DIALECT_BEDROCK) {
+    return Fail(error, WEIR_INVALID_ARGUMENT, "no such dialect");
+  }
+  if (operation < 0 || operation > WEIR_OPERATION_EMBEDDINGS) {
+    return Fail(error, WEIR_INVALID_ARGUMENT, "no such operation");
+  }
+  return WEIR_OK;
 }
 
 constexpr dialects::Dialect DialectOf(int32_t number) {

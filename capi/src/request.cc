@@ -49,13 +49,7 @@ weir_status ReadRequestOptions(const weir_request_options* given, weir_request_o
       !IsText(options->model, options->model_size)) {
     return NullArgument(error);
   }
-  if (!weir::capi::IsDialectOrOpen(options->dialect)) {
-    return Fail(error, WEIR_INVALID_ARGUMENT, "no such dialect");
-  }
-  if (!weir::capi::IsOperationOrOpen(options->operation)) {
-    return Fail(error, WEIR_INVALID_ARGUMENT, "no such operation");
-  }
-  return WEIR_OK;
+  return weir::capi::CheckNumbers(options->dialect, options->operation, error);
 }
 
 // Fills in what `options` leaves open.

@@ -43,13 +43,7 @@ weir_status ReadMeterOptions(const weir_stream_meter_options* given,
       !IsText(options->content_encoding, options->content_encoding_size)) {
     return NullArgument(error);
   }
-  if (!weir::capi::IsDialectOrOpen(options->dialect)) {
-    return Fail(error, WEIR_INVALID_ARGUMENT, "no such dialect");
-  }
-  if (!weir::capi::IsOperationOrOpen(options->operation)) {
-    return Fail(error, WEIR_INVALID_ARGUMENT, "no such operation");
-  }
-  return WEIR_OK;
+  return weir::capi::CheckNumbers(options->dialect, options->operation, error);
 }
 
 StreamMeterOptions Translated(const weir_stream_meter_options& read) {
