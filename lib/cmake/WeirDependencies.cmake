@@ -7,8 +7,9 @@ if(NOT TARGET OpenSSL::Crypto)
   find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 endif()
 
-# RapidJSON is headers only; its own CMake config sets a variable and exports no target.
-if(NOT TARGET weir_rapidjson)
+# RapidJSON is what tests and benchmarks compare with. Headers only; its own CMake config sets a
+# variable and exports no target.
+if((WEIR_BUILD_TESTS OR WEIR_BUILD_BENCH) AND NOT TARGET weir_rapidjson)
   find_path(WEIR_RAPIDJSON_INCLUDE_DIR rapidjson/reader.h REQUIRED)
   add_library(weir_rapidjson INTERFACE)
   target_include_directories(weir_rapidjson SYSTEM INTERFACE ${WEIR_RAPIDJSON_INCLUDE_DIR})
