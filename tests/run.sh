@@ -9,7 +9,8 @@ Usage: tests/run.sh [--preset NAME] [--label NAME]… [--long] [--help] [-- CTES
 
   --preset NAME  debug, release (default), asan, tsan or clang: see CMakePresets.json
   --label NAME   only the tests of one folder under tests/ (limits, capi, transcripts, …)
-  --long         tests that know a long form run it (WEIR_LONG=1): transcripts in every cut
+  --long         tests that know a long form run it (WEIR_LONG=1): transcripts in every cut, 10^7
+                 random texts against the oracle, 10^5 mutations for each fuzz target
   --help         this text
 
 Installs missing packages with apt-get (WEIR_SKIP_INSTALL=1: never), builds build/<preset> and runs

@@ -193,7 +193,7 @@ class StreamReader {
 
   // What is stated so far; never summed. OpenAI: the last that stated something. Anthropic: what
   // message_delta restates replaces what message_start said, field by field, and the completion is
-  // unknown until a message_delta states it (the first event's is a placeholder). Gemini: of each
+  // unknown until a message_delta states it (the first event's is only a guess). Gemini: of each
   // field the largest. Repeated events change nothing. An anomaly once seen stays flagged.
   virtual Usage usage() const = 0;
   virtual std::string_view model() const = 0;  // the first non-empty stated

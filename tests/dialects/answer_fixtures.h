@@ -252,7 +252,7 @@ inline std::vector<AnswerFixture> AnthropicAnswers() {
       {.name = "messages stream that breaks off",
        .origin = kAnthropicSse,
        .body = NamedSse({start, events[7]}),
-       .usage = {.prompt = 18, .cached = 5, .cache_write = 3},  // its output is a placeholder
+       .usage = {.prompt = 18, .cached = 5, .cache_write = 3},  // its output is only a guess
        .text = "Hello|",
        .model = "claude",
        .done = false,

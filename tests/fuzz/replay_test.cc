@@ -1,7 +1,10 @@
 // Replays the corpora of all fuzz targets, and some mutations of each input, without a fuzzer. A
 // target whose oracle disagrees aborts; its name and its input are printed first.
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -58,12 +61,26 @@ std::string Mutated(std::string input, const std::string& other, Random* random)
   return input;
 }
 
+const std::string* running = nullptr;
+
+// Two hexadecimal digits for each byte, so that `xxd -r -p` makes the input again.
+void PrintInput(int /*signal*/) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (const char c : *running) {
+    const auto byte = static_cast<unsigned char>(c);
+    const char digits[] = {kDigits[byte >> 4], kDigits[byte & 15]};
+    if (write(STDERR_FILENO, digits, sizeof digits) < 0) return;
+  }
+}
+
 void Run(const FuzzTarget& target, const std::string& input) {
+  running = &input;
   target.run(reinterpret_cast<const uint8_t*>(input.data()), input.size());
 }
 
 TEST_CASE("corpora and their mutations satisfy every target") {
   const uint64_t rounds = std::getenv("WEIR_LONG") != nullptr ? 100000 : 400;
+  std::signal(SIGABRT, PrintInput);
   for (const FuzzTarget& target : kFuzzTargets) {
     const auto inputs = ReadFolder(SourcePath("tests/fuzz/corpus/" + std::string(target.name)));
     REQUIRE(inputs.size() >= 3);
