@@ -25,17 +25,17 @@
 // text (the roles and frames of a chat) is not text and is not counted here: weir/prompt_meter.h.
 //
 // Threads: a Tokenizer is immutable; any number of threads may share it. A Counter belongs to one.
-// Cost: linear in the text but for a piece (a word, a run of blanks) of more than 64 parts, which
-//   takes O(n log n) of its own length at most, whatever it holds. No recursion and little stack.
-//   Memory is allocated for such a piece, up to about 45 bytes for each of its bytes, and for a
-//   piece that is not UTF-8; it is freed at the end of the call.
-// Limits: one piece of more than 2 GiB is cut, and may then count a token more at each cut.
+// Cost: linear in the text, whatever it holds; no recursion and little stack. Memory is allocated
+//   for what is not UTF-8, as much as the longest such piece (a word, a run of blanks), and freed
+//   at the end of the call. Should a piece of more than 256 characters ever defy being merged in
+//   sections (none is known), it takes 45 bytes for each of its own, and one of 2 GiB is cut.
 
 #ifndef WEIR_TOKENS_H_
 #define WEIR_TOKENS_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +49,21 @@ namespace weir::tokens {
 struct SpecialToken {
   std::string_view text;
   uint32_t id;
+};
+
+// Counts a piece of text that does not end (a word of a million letters, a run of blanks) without
+// keeping it: see Tokenizer::OpenLongPiece. What Counter is made of.
+class OpenPiece {
+ public:
+  virtual ~OpenPiece() = default;
+
+  // `text` follows what was taken before. Takes from the front of it what need not be seen again,
+  // and returns how many bytes that are; the caller comes with the others again, and more.
+  virtual size_t Take(std::string_view text) = 0;
+  // The piece ended with the last byte that was taken.
+  virtual bool ended() const = 0;
+  // The tokens of all that was taken if `text` follows it and then nothing, `text` included.
+  virtual size_t Total(std::string_view text) const = 0;
 };
 
 class Tokenizer {
@@ -82,6 +97,10 @@ class Tokenizer {
   // Count(text + x) == Count(text.substr(0, n)) + Count(text.substr(n) + x) for every x. What
   // remains is the last word or two, but 0 is always right, and all that other tokenizers say.
   virtual size_t StableBytes(std::string_view text) const;
+
+  // For a text of which StableBytes says nothing though it is long: counts on from its beginning in
+  // bounded memory. Null when the tokenizer cannot. The tokenizer must outlive it.
+  virtual std::unique_ptr<OpenPiece> OpenLongPiece() const;
 };
 
 // `text` with special tokens: each place where the text of one of Specials() stands becomes that
@@ -101,9 +120,10 @@ size_t SplitAt(const Tokenizer& tokenizer, std::string_view text, size_t max_tok
 
 // Counts a text that is appended to: exact for any cuts, those inside a character too.
 //
-// It keeps what more text could still change: the last word or two, or all of the text if the
-// tokenizer's StableBytes cannot tell. The cost of an Append is that of the text appended, and now
-// and then of what was kept.
+// It keeps what more text could still change: the last word or two, and of a piece that does not
+// end (a run of letters, of blanks) 16 KiB; or all of the text if the tokenizer can tell nothing of
+// a part (StableBytes and OpenLongPiece: a loaded one). The cost of an Append is that of the text
+// appended, and now and then of what was kept.
 class Counter {
  public:
   // `tokenizer` must outlive this.
@@ -112,21 +132,23 @@ class Counter {
   void Append(std::string_view bytes);
 
   // The number of tokens of all that was appended, as Count would tell it.
-  size_t Total() const { return settled_ + (kept_.empty() ? 0 : tokenizer_->Count(kept_)); }
+  size_t Total() const;
 
  private:
   void Settle();
+  void TakePiece();
 
   const Tokenizer* tokenizer_;
-  size_t settled_ = 0;    // tokens that nothing can change any more
-  std::string kept_;      // the text after them
-  size_t settle_at_ = 0;  // look for stable bytes when kept_ is that long
+  size_t settled_ = 0;                // tokens that nothing can change any more
+  std::string kept_;                  // the text after them
+  std::unique_ptr<OpenPiece> piece_;  // that kept_ goes on with, if it is a long one
+  size_t settle_at_ = 0;              // look for stable bytes when kept_ is that long
 };
 
 // Sets whether built-in tokenizers remember how many tokens a piece has that is none itself; they
 // do unless told otherwise. The memory for it is part of the process, 3.5 MiB an encoding, and
-// becomes real as it is used. Without it counts are the same, and running text takes about twice as
-// long. For all threads, at once.
+// becomes real as it is used. Without it counts are the same, and text takes longer, the more the
+// rarer its words are. For all threads, at once.
 void SetPieceCache(bool on);
 
 // The built-in tokenizer called `encoding` ("o200k_base", "cl100k_base", "o200k_harmony",

@@ -9,6 +9,7 @@
 #include "tokens/bpe.h"
 #include "tokens/builtin_specials.h"
 #include "tokens/embedded_tables.h"
+#include "tokens/long_piece.h"
 #include "tokens/piece_cache.h"
 #include "tokens/piece_window.h"
 #include "tokens/pretokenizer.h"
@@ -233,7 +234,14 @@ class BuiltIn final : public Tokenizer {
   }
   std::string_view TokenBytes(uint32_t id) const override { return table_.TokenBytes(id); }
   absl::Span<const SpecialToken> Specials() const override { return specials_; }
-  size_t StableBytes(std::string_view text) const override { return StablePieces(text); }
+  size_t StableBytes(std::string_view text) const override {
+    const size_t stable = StablePieces(text);
+    constexpr size_t kWorthCutting = 4096;
+    return stable != 0 || text.size() < kWorthCutting ? stable : FinalPieces<kPattern>(text);
+  }
+  std::unique_ptr<OpenPiece> OpenLongPiece() const override {
+    return std::make_unique<LongPiece<kPattern>>(table_, *this);
+  }
 
  private:
   size_t CountSome(std::string_view text, size_t limit) const {

@@ -75,6 +75,8 @@ absl::Span<const SpecialToken> Tokenizer::Specials() const { return {}; }
 
 size_t Tokenizer::StableBytes(std::string_view /*text*/) const { return 0; }
 
+std::unique_ptr<OpenPiece> Tokenizer::OpenLongPiece() const { return nullptr; }
+
 size_t EncodeWithSpecials(const Tokenizer& tokenizer, std::string_view text,
                           std::vector<uint32_t>* ids) {
   const absl::Span<const SpecialToken> specials = tokenizer.Specials();
@@ -148,15 +150,29 @@ void Counter::Append(std::string_view bytes) {
   }
 }
 
+size_t Counter::Total() const {
+  if (piece_ != nullptr) return settled_ + piece_->Total(kept_);
+  return settled_ + (kept_.empty() ? 0 : tokenizer_->Count(kept_));
+}
+
 void Counter::Settle() {
-  constexpr size_t kLeast = 192;
-  const size_t stable = tokenizer_->StableBytes(kept_);
-  if (stable > 0) {
-    settled_ += tokenizer_->Count(std::string_view(kept_).substr(0, stable));
+  constexpr size_t kLeast = 192, kLong = 4096;
+  if (piece_ == nullptr) {
+    const size_t stable = tokenizer_->StableBytes(kept_);
+    settled_ += stable == 0 ? 0 : tokenizer_->Count(std::string_view(kept_).substr(0, stable));
     kept_.erase(0, stable);
+    if (stable == 0 && kept_.size() >= kLong) piece_ = tokenizer_->OpenLongPiece();
   }
-  // Twice what is kept, so that looking again and again at a long piece stays linear.
-  settle_at_ = std::max(kLeast, 2 * kept_.size());
+  if (piece_ != nullptr) TakePiece();
+  // Without a piece twice what is kept, so that looking again and again at one stays linear.
+  settle_at_ = piece_ != nullptr ? kLong : std::max(kLeast, 2 * kept_.size());
+}
+
+void Counter::TakePiece() {
+  kept_.erase(0, piece_->Take(kept_));
+  if (!piece_->ended()) return;
+  settled_ += piece_->Total({});
+  piece_.reset();
 }
 
 }  // namespace weir::tokens
