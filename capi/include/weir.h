@@ -350,7 +350,8 @@ WEIR_API weir_status weir_tokenizer_name(const weir_tokenizer* tokenizer, const 
 WEIR_API weir_status weir_encoding_name(uint32_t index, const char** name, size_t* name_size);
 
 /* The encoding that a model uses ("gpt-4o-2024-08-06": "o200k_base"), as a static view: OpenAI's
- * models, dated versions, fine-tunes and Azure's spellings included. NOT_FOUND: it is not known.
+ * models, dated versions, fine-tunes and Azure's spellings included, or that of the model at which
+ * a deployment's name hints ("prod-gpt-4o-eu"). NOT_FOUND: it is not known.
  * Threads: any. */
 WEIR_API weir_status weir_encoding_for_model(const char* model, size_t model_size,
                                              const char** encoding, size_t* encoding_size,

@@ -101,13 +101,17 @@ weir_status CountBody(const weir_request_options& options, std::string_view body
     counted->tokenizer = weir::tokens::Find(weir::tokens::EncodingForModel(counted->model));
     counted->model_known = counted->tokenizer != nullptr;
   }
+  const std::string hint = counted->model_known ? "" : weir::tokens::ModelHint(counted->model);
+  if (counted->tokenizer == nullptr) {
+    counted->tokenizer = weir::tokens::Find(weir::tokens::EncodingForModel(hint));
+  }
   if (counted->tokenizer == nullptr) counted->tokenizer = &weir::tokens::Default();
   weir::metering::PromptOptions prompt;
   prompt.with_parts = with_parts;
   if (options.limit != 0) prompt.limit = options.limit;
-  counted->prompt = weir::metering::CountPromptOf(counted->dialect, counted->operation,
-                                                  counted->model, *counted->tokenizer,
-                                                  counted->model_known, document.root(), prompt);
+  counted->prompt = weir::metering::CountPromptOf(
+      counted->dialect, counted->operation, hint.empty() ? counted->model : hint,
+      *counted->tokenizer, counted->model_known, document.root(), prompt);
   return WEIR_OK;
 }
 

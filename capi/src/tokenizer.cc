@@ -58,6 +58,12 @@ weir_status CopyIds(uint32_t* ids, size_t capacity, size_t* needed, weir_error* 
   });
 }
 
+// Of a model, or of the one that a deployment's name hints at.
+std::string_view EncodingOf(std::string_view model) {
+  const std::string_view known = weir::tokens::EncodingForModel(model);
+  return !known.empty() ? known : weir::tokens::EncodingForModel(weir::tokens::ModelHint(model));
+}
+
 }  // namespace
 
 weir_status weir_tokenizer_find(const char* name, size_t name_size,
@@ -65,9 +71,7 @@ weir_status weir_tokenizer_find(const char* name, size_t name_size,
   if (!IsText(name, name_size) || tokenizer == nullptr) return NullArgument(error);
   return Guard(error, [&]() -> weir_status {
     const Tokenizer* found = weir::tokens::Find(View(name, name_size));
-    if (found == nullptr) {
-      found = weir::tokens::Find(weir::tokens::EncodingForModel(View(name, name_size)));
-    }
+    if (found == nullptr) found = weir::tokens::Find(EncodingOf(View(name, name_size)));
     if (found == nullptr) return UnknownName(View(name, name_size), error);
     *tokenizer = reinterpret_cast<const weir_tokenizer*>(found);
     return WEIR_OK;
@@ -124,7 +128,7 @@ weir_status weir_encoding_for_model(const char* model, size_t model_size, const 
     return NullArgument(error);
   }
   return Guard(error, [&]() -> weir_status {
-    const std::string_view found = weir::tokens::EncodingForModel(View(model, model_size));
+    const std::string_view found = EncodingOf(View(model, model_size));
     if (found.empty()) return UnknownName(View(model, model_size), error);
     *encoding = found.data();
     *encoding_size = found.size();

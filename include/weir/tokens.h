@@ -168,6 +168,11 @@ std::vector<std::string_view> EncodingNames();
 // included; empty when unknown. Source: the model tables that OpenAI publishes with tiktoken.
 std::string_view EncodingForModel(std::string_view model);
 
+// The model that a name hints at which is none itself: an Azure deployment's ("prod-GPT4o-eu":
+// "gpt-4o-eu"), a router's ("openai/gpt-4o": "gpt-4o"). In lower case; empty when it is a model's
+// own name, or hints at none. A hint is not knowledge: what is counted with it is an estimate.
+std::string ModelHint(std::string_view name);
+
 }  // namespace weir::tokens
 
 #endif  // WEIR_TOKENS_H_

@@ -139,7 +139,9 @@ std::optional<Action> TransactionImpl::ReadCounted() {
                        "permission_error", "model", "model_not_allowed"});
   }
   tokenizer_ = &TokenizerFor(plan(), request_.model, &tokenizer_known_);
-  prompt_ = metering::CountPromptOf(parsed->dialect, parsed->operation, request_.model, *tokenizer_,
+  const std::string hint = tokenizer_known_ ? "" : tokens::ModelHint(request_.model);
+  prompt_ = metering::CountPromptOf(parsed->dialect, parsed->operation,
+                                    hint.empty() ? request_.model : hint, *tokenizer_,
                                     tokenizer_known_, body.root(), {});
   return std::nullopt;
 }

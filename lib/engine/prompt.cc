@@ -10,6 +10,7 @@ const tokens::Tokenizer& TokenizerFor(const policy::Plan& plan, std::string_view
                                         : tokens::EncodingForModel(model);
   const tokens::Tokenizer* tokenizer = tokens::Find(encoding);
   *known = tokenizer != nullptr;
+  if (!*known) tokenizer = tokens::Find(tokens::EncodingForModel(tokens::ModelHint(model)));
   return tokenizer != nullptr ? *tokenizer : tokens::Default();
 }
 

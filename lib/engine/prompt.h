@@ -11,7 +11,8 @@
 namespace weir::engine {
 
 // The tokenizer of a model: what the policy says, else what is publicly known of it. `known` is
-// false when neither knows the model; then it is one to estimate with.
+// false when neither knows the model; then it is one to estimate with, that of the model at which
+// the name hints if it does.
 const tokens::Tokenizer& TokenizerFor(const policy::Plan& plan, std::string_view model,
                                       bool* known);
 

@@ -1,5 +1,6 @@
 // Which encoding a model uses.
 
+#include "base/text.h"
 #include "weir/tokens.h"
 
 namespace weir::tokens {
@@ -82,6 +83,30 @@ std::string_view EncodingForModel(std::string_view model) {
     }
   }
   return longest == nullptr ? std::string_view() : longest->encoding;
+}
+
+std::string ModelHint(std::string_view name) {
+  // Longer names than any model's are not worth reading.
+  constexpr size_t kMaxBytes = 256;
+  constexpr std::string_view kSeparators = "-_./";
+  if (name.size() > kMaxBytes || !EncodingForModel(name).empty()) return "";
+  std::string spelled;
+  for (const char c : AsciiLower(name)) {
+    // "gpt4o", "gpt35-turbo", "gpt_4": what Azure lets people write.
+    const bool is_digit = c >= '0' && c <= '9';
+    const bool after_gpt =
+        spelled.size() >= 3 && spelled.compare(spelled.size() - 3, 3, "gpt") == 0;
+    if (after_gpt && (is_digit || c == '_')) spelled += '-';
+    if (!after_gpt || c != '_') spelled += c;
+  }
+  for (size_t at = 0; at < spelled.size(); ++at) {
+    if (at > 0 && kSeparators.find(spelled[at - 1]) == std::string_view::npos) continue;
+    const std::string_view rest = std::string_view(spelled).substr(at);
+    // The old models' names are words that people use.
+    const bool is_telling = rest.find_first_of("0123456789") != std::string_view::npos;
+    if (is_telling && !EncodingForModel(rest).empty()) return std::string(rest);
+  }
+  return "";
 }
 
 }  // namespace weir::tokens

@@ -18,6 +18,8 @@ TEST_CASE("a model's tokenizer is the policy's, else the known one, else one to 
   CHECK(TokenizerFor(plan, "gpt-4o", &known).name() == "cl100k_base");
   CHECK(TokenizerFor(plan, "gpt-4.1", &known).name() == "o200k_base");
   CHECK(known);
+  CHECK(TokenizerFor(plan, "prod-gpt-35-turbo", &known).name() == "cl100k_base");
+  CHECK_FALSE(known);
   CHECK(&TokenizerFor(plan, "no-such-model", &known) == &tokens::Default());
   CHECK_FALSE(known);
 }

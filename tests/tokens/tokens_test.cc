@@ -207,5 +207,32 @@ TEST_CASE("models have their encodings") {
   }
 }
 
+TEST_CASE("a deployment's name hints at its model") {
+  struct Row {
+    std::string_view name, hint;
+  };
+  constexpr Row kRows[] = {{"prod-gpt-4o-eu", "gpt-4o-eu"},
+                           {"team_a_GPT-4O", "gpt-4o"},
+                           {"gpt4o", "gpt-4o"},
+                           {"our.gpt35-turbo-16k", "gpt-35-turbo-16k"},
+                           {"gpt_4", "gpt-4"},
+                           {"openai/gpt-4.1-mini", "gpt-4.1-mini"},
+                           {"azure/eu/o3-mini", "o3-mini"},
+                           {"openai/text-embedding-3-small", "text-embedding-3-small"},
+                           {"gpt-4o", ""},  // a model itself
+                           {"gpt-4.2", ""},
+                           {"xgpt-4o", ""},
+                           {"gpt-41", ""},
+                           {"llama-3", ""},
+                           {"my-ada", ""},
+                           {"claude-3-opus", ""},
+                           {"", ""}};
+  for (const Row& row : kRows) {
+    INFO(row.name);
+    CHECK(ModelHint(row.name) == row.hint);
+  }
+  CHECK(ModelHint(std::string(1000, '-') + "gpt-4o").empty());
+}
+
 }  // namespace
 }  // namespace weir::tokens
