@@ -156,7 +156,7 @@ size_t Counter::Total() const {
 }
 
 void Counter::Settle() {
-  constexpr size_t kLeast = 192, kLong = 4096;
+  constexpr size_t kLeast = 96, kLong = 4096;
   if (piece_ == nullptr) {
     const size_t stable = tokenizer_->StableBytes(kept_);
     settled_ += stable == 0 ? 0 : tokenizer_->Count(std::string_view(kept_).substr(0, stable));
