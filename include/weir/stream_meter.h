@@ -53,6 +53,11 @@ struct StreamMeterOptions {
   const tokens::Tokenizer* tokenizer = nullptr;
   bool tokenizer_is_exact = true;  // it is the model's own, not a stand-in
 
+  // The model's name and whether the request declares functions, used by Create only: what is
+  // billed beside the texts depends on them. Without a name nothing is added to the texts.
+  std::string_view model;
+  bool declares_functions = false;
+
   // As StreamReader::set_strip_usage; not for bodies that are encoded.
   bool strip_usage = false;
 
@@ -77,9 +82,10 @@ struct Metered {
 
   // What the answer comes to, never 0 for an answer that says something:
   // - as stated, kProvider;
-  // - not stated, or a statement that cannot be: what was counted, kExact when the tokenizer is
-  //   exact, the stream came to its end, and nothing but plain content was written (what frames
-  //   thoughts and tool calls is not seen); else kEstimated;
+  // - not stated, or a statement that cannot be: what was counted, and the marks that the model
+  //   writes round texts and calls, as far as they are known (lib/metering/answer_frame.h); kExact
+  //   when the tokenizer is exact, the stream came to its end, and bills showed that nothing else
+  //   is billed (for thoughts that are not shown, for instance); else kEstimated;
   // - not read: what was counted, and a token for each two bytes of an encoding that came unread,
   //   for each four of an event that did; kEstimated.
   uint64_t completion = 0;
@@ -108,7 +114,8 @@ class StreamMeter {
   // a moment: not for every piece.
   virtual Metered Read() const = 0;
 
-  // What of it is not read, so far.
+  // The size of the text that was seen, and what of the body is not read, so far. At once.
+  virtual uint64_t text_bytes() const = 0;
   virtual Unread unread() const = 0;
 
   // What else the answer tells; null when its encoding is unknown.

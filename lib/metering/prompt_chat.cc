@@ -107,7 +107,7 @@ class ChatCounter {
     size_t index = 0;
     for (const Value tool : request_["tools"].members()) {
       const Place at{"tools", index++};
-      if (TextOf(tool["type"]) == "function" || tool["function"] || tally_.full()) continue;
+      if (IsFunctionLike(tool) || tool["function"] || tally_.full()) continue;
       const uint64_t frame = harmony_ ? kHarmonyFrames.functions : kFrames.functions;
       tally_.Add(Kind::kTools, at, frame + tally_.Text(tool.source()), Provenance::kEstimated);
     }
@@ -238,16 +238,17 @@ class ChatCounter {
   }
 
   void AddCall(uint64_t frame, std::string_view name, std::string_view arguments,
-               const Place& place) {
+               const Place& place, Provenance provenance = Provenance::kExact) {
     std::string recipient = ".";
     tally_.Add(Kind::kToolCall, place,
-               frame + tally_.Text(recipient.append(name)) + tally_.Text(arguments));
+               frame + tally_.Text(recipient.append(name)) + tally_.Text(arguments), provenance);
   }
 
   void CountFunctionCall(const Value& call, const Place& place) {
     std::string arguments;
     AppendCompactJson(ArgumentsOf(call), &arguments);
-    AddCall(kFunctionCall.call, TextOf(call["name"]), arguments, place);
+    // Of the older fields no bill was seen.
+    AddCall(kFunctionCall.call, TextOf(call["name"]), arguments, place, Provenance::kEstimated);
   }
 
   void CountResult(const Message& message, std::string_view role, const Place& place) {
@@ -255,6 +256,7 @@ class ChatCounter {
     Provenance provenance = Provenance::kExact;
     if (role == "function") {
       count += kFunctionCall.result + tally_.Text(TextOf(message.name));
+      provenance = Provenance::kEstimated;
     } else {
       const std::string_view id = TextOf(message.call_id);
       const auto call = std::lower_bound(pending_.begin(), pending_.end(),

@@ -140,15 +140,31 @@ uint64_t CountContent(const Family& family, const Value& content, const Place& p
   return count + text.Take(*tally);
 }
 
+bool IsFunctionLike(const Value& tool) {
+  const std::string_view type = TextOf(tool["type"]);
+  return tool.Is(Type::kObject) && (type.empty() || type == "function" || type == "custom");
+}
+
+void AppendFunctionOf(const Value& tool, bool harmony, Functions* functions) {
+  ++functions->count;
+  if (TextOf(tool["type"]) == "custom") {
+    constexpr uint64_t kGrammar = 46;
+    const Value custom = tool["custom"].Is(Type::kObject) ? tool["custom"] : tool;
+    if (AppendCustomTool(custom, &functions->text)) functions->unwritten += kGrammar;
+    functions->provenance = Provenance::kEstimated;  // two bills were seen
+    return;
+  }
+  const Value function = tool["function"].Is(Type::kObject) ? tool["function"] : tool;
+  if (!AppendFunction(function, harmony, &functions->text)) {
+    functions->provenance = Provenance::kEstimated;
+  }
+}
+
 void AppendFunctions(const Value& tools, bool harmony, Functions* functions) {
   for (const Value tool : tools.members()) {
-    const std::string_view type = TextOf(tool["type"]);
-    if (!tool.Is(Type::kObject) || (!type.empty() && type != "function")) continue;
-    const Value function = tool["function"].Is(Type::kObject) ? tool["function"] : tool;
-    if (!AppendFunction(function, harmony, &functions->text)) {
-      functions->provenance = Provenance::kEstimated;
-    }
-    ++functions->count;
+    const Value deferred = tool["defer_loading"];
+    if (deferred.Is(Type::kBool) && deferred.boolean()) continue;
+    if (IsFunctionLike(tool)) AppendFunctionOf(tool, harmony, functions);
   }
 }
 
@@ -159,7 +175,7 @@ uint64_t FunctionsTokens(const Functions& functions, bool harmony, const Tally& 
   // is not known, its tokens are in the frame.
   std::string text(harmony ? std::string_view() : kOpening);
   text.append(functions.text).append(kClosing);
-  return tally.Text(text) + (harmony ? tally.Text(kOpening) : 0);
+  return tally.Text(text) + (harmony ? tally.Text(kOpening) : 0) + functions.unwritten;
 }
 
 uint64_t AnswerSchemaTokens(const Value& format, const Tally& tally) {

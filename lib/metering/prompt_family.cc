@@ -66,7 +66,7 @@ constexpr std::array kRows = {
     Row{"gpt-5.1", {Rendering::kHarmony, kTilesFive}},
     Row{"gpt-5.2", {Rendering::kHarmony, Patches(120)}},
     Row{"gpt-5.3", {Rendering::kHarmony, Patches(120)}},
-    Row{"gpt-5.", {Rendering::kHarmony, Patches(120, 2500)}},
+    Row{"gpt-5.", {Rendering::kHarmony, Patches(120, 2500), {}, true, false, false}},
     Row{"gpt-5", {Rendering::kHarmony, kTilesFive}},
     Row{"gpt-oss", {Rendering::kHarmony, kTilesFive}},
     Row{"codex-mini", {Rendering::kOSeries, Patches(172), {}, false}},

@@ -55,6 +55,9 @@ struct Family {
   bool tools_measured = true;
   // Only the texts are billed: no frames, roles or priming.
   bool bare = false;
+  // In responses a call in the history costs more when the provider knows it by its id. When false
+  // every one does; that rests on too few bills to be sure.
+  bool calls_by_id = true;
 };
 
 // Of a model's name in any usual spelling: a maker's prefix ("openai/", "anthropic."), "ft:" and

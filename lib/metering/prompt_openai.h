@@ -31,11 +31,17 @@ uint64_t CountContent(const Family& family, const json::Value& content, const Pl
 struct Functions {
   std::string text;
   size_t count = 0;
+  uint64_t unwritten = 0;  // tokens of words about grammars, which are not known
   dialects::Provenance provenance = dialects::Provenance::kExact;
 };
 // Of tools in the form of chat ({type, function: {…}}) or of responses ({type, name, …}), and of
-// plain function definitions. Tools that are no functions are passed over.
+// plain function definitions; custom tools are there too. Tools that are neither, and those whose
+// loading is deferred, are passed over.
+void AppendFunctionOf(const json::Value& tool, bool harmony, Functions* functions);
 void AppendFunctions(const json::Value& tools, bool harmony, Functions* functions);
+
+// Whether a tool is written among the functions.
+bool IsFunctionLike(const json::Value& tool);
 
 // The tokens of functions without what frames them.
 uint64_t FunctionsTokens(const Functions& functions, bool harmony, const Tally& tally);

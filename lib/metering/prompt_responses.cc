@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "metering/prompt_openai.h"
+#include "metering/prompt_provider_tools.h"
 #include "metering/prompt_schema.h"
 
 namespace weir::metering {
@@ -46,7 +46,7 @@ class ResponsesCounter {
       tally_.Add(Kind::kMessage, Place{"instructions"}, kFrame + 1 + tally_.Text(instructions));
     }
     CountFunctions();
-    CountProviderTools();
+    CountProviderTools(family_, request_, &tally_);
     CountFormat();
     const Value input = request_["input"];
     if (input.Is(Type::kString)) {
@@ -85,40 +85,6 @@ class ResponsesCounter {
     tally_.Add(Kind::kTools, Place{"tools"}, count, provenance);
   }
 
-  // Tools that the provider runs: their instructions and what they fetch are billed as prompt.
-  // Medians of bills.
-  void CountProviderTools() {
-    struct Known {
-      std::string_view type;
-      uint64_t count;
-      Provenance provenance;
-    };
-    constexpr Known kKnown[] = {
-        {"web_search_preview", 294, Provenance::kExact},  // what it fetches is not billed as prompt
-        {"web_search", 8500, Provenance::kEstimated},
-        {"code_interpreter", 2950, Provenance::kEstimated},
-        {"file_search", 1000, Provenance::kEstimated},
-        {"mcp", 1100, Provenance::kEstimated},
-        {"tool_search", 300, Provenance::kEstimated},
-    };
-    size_t index = 0;
-    for (const Value tool : request_["tools"].members()) {
-      const Place at{"tools", index++};
-      const std::string_view type = TextOf(tool["type"]);
-      if (type == "function" || tally_.full()) continue;
-      const auto* known = std::find_if(std::begin(kKnown), std::end(kKnown),
-                                       [&](const Known& entry) { return entry.type == type; });
-      if (known == std::end(kKnown)) {
-        tally_.Add(Kind::kTools, at, frames_.functions + tally_.Text(tool.source()),
-                   Provenance::kEstimated);
-      } else {
-        const bool seen = family_.rendering == Rendering::kOmni;
-        tally_.Add(Kind::kTools, at, known->count,
-                   seen ? known->provenance : Provenance::kEstimated);
-      }
-    }
-  }
-
   void CountFormat() {
     const Value format = request_["text"]["format"];
     if (TextOf(format["type"]) != "json_schema") return;
@@ -133,11 +99,13 @@ class ResponsesCounter {
     for (const Value item : items.members()) {
       if (TextOf(item["role"]) == "user") last_user = index;
       if (TextOf(item["type"]) == "function_call") {
-        calls_.emplace_back(TextOf(item["call_id"]), TextOf(item["name"]));
+        calls_.push_back(
+            {TextOf(item["call_id"]), TextOf(item["name"]), TextOf(item["namespace"])});
       }
       ++index;
     }
-    std::sort(calls_.begin(), calls_.end());
+    std::sort(calls_.begin(), calls_.end(),
+              [](const Call& a, const Call& b) { return a.id < b.id; });
     index = 0;
     for (const Value item : items.members()) {
       if (tally_.full()) return;
@@ -154,6 +122,7 @@ class ResponsesCounter {
     if (type == "function_call") return CountCall(item, place);
     if (type == "function_call_output") return CountOutput(item, place);
     if (type == "reasoning") return CountReasoning(item, place, live);
+    if (CountToolItem(family_, item, place, &tally_)) return;
     tally_.Add(Kind::kOther, place, tally_.Text(item.source()), Provenance::kEstimated);
   }
 
@@ -172,18 +141,26 @@ class ResponsesCounter {
     std::string recipient = ".", arguments;
     recipient.append(TextOf(item["name"]));
     AppendCompactJson(TextOf(item["arguments"]), &arguments);
-    const uint64_t frame = frames_.call + (TextOf(item["id"]).empty() ? 0 : kCallId);
-    tally_.Add(Kind::kToolCall, place, frame + tally_.Text(recipient) + tally_.Text(arguments));
+    const bool known = !TextOf(item["id"]).empty();
+    const bool dear = known || !family_.calls_by_id;
+    const std::string_view space = TextOf(item["namespace"]);
+    // GPT-5's calls were seen without an id in bills enough.
+    const bool measured = family_.calls_by_id && !(harmony_ && known) && space.empty();
+    tally_.Add(Kind::kToolCall, place,
+               frames_.call + (dear ? kCallId : 0) + tally_.Text(recipient) +
+                   tally_.Text(arguments) + tally_.Text(space),
+               measured ? Provenance::kExact : Provenance::kEstimated);
   }
 
   void CountOutput(const Value& item, const Place& place) {
     const std::string_view id = TextOf(item["call_id"]);
-    const auto call = std::lower_bound(calls_.begin(), calls_.end(),
-                                       std::pair<std::string_view, std::string_view>(id, {}));
-    const bool answers = call != calls_.end() && call->first == id;
+    const auto call = std::lower_bound(
+        calls_.begin(), calls_.end(), id,
+        [](const Call& entry, std::string_view wanted) { return entry.id < wanted; });
+    const bool answers = call != calls_.end() && call->id == id;
     uint64_t count =
         frames_.result + CountContent(family_, item["output"], place, harmony_ ? 0 : 1, &tally_);
-    if (answers) count += tally_.Text(call->second);
+    if (answers) count += tally_.Text(call->name) + tally_.Text(call->space);
     tally_.Add(Kind::kToolResult, place, count,
                answers ? Provenance::kExact : Provenance::kEstimated);
   }
@@ -205,12 +182,15 @@ class ResponsesCounter {
     tally_.Add(Kind::kFraming, Place{"tool_choice"}, kBegunCall + tally_.Text(name));
   }
 
+  struct Call {
+    std::string_view id, name, space;
+  };
   const Family& family_;
   const Value& request_;
   Tally& tally_;
   bool harmony_;
   Frames frames_;
-  std::vector<std::pair<std::string_view, std::string_view>> calls_;  // id and name, sorted
+  std::vector<Call> calls_;  // sorted by id
 };
 
 }  // namespace

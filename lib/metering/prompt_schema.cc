@@ -333,6 +333,17 @@ bool AppendFunction(const json::Value& function, bool harmony, std::string* out)
   return complete;
 }
 
+bool AppendCustomTool(const json::Value& tool, std::string* out) {
+  const std::string_view description = Trim(StringOf(tool, "description"));
+  if (!description.empty()) AppendLines(description, out);
+  const Value format = tool["format"];
+  const Value grammar = format["grammar"].Is(Type::kObject) ? format["grammar"] : format;
+  const std::string_view definition = StringOf(grammar, "definition");
+  if (!definition.empty()) AppendLines(definition, out);
+  out->append("type ").append(StringOf(tool, "name")).append(" = (FREEFORM) => any;\n\n");
+  return !definition.empty();
+}
+
 void AppendCompactJson(std::string_view text, std::string* out) {
   bool quoted = false;
   for (size_t i = 0; i < text.size(); ++i) {

@@ -32,6 +32,10 @@ namespace weir::metering {
 // often that what was written had to be cut.
 bool AppendFunction(const json::Value& function, bool harmony, std::string* out);
 
+// Appends the definition of a tool that takes text: its description and the lines of its grammar,
+// if it has one, as comments. Returns whether it has.
+bool AppendCustomTool(const json::Value& tool, std::string* out);
+
 // Appends a schema of answers.
 void AppendAnswerSchema(const json::Value& schema, std::string* out);
 

@@ -1,6 +1,7 @@
 #include "metering/stream_counts.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/saturating.h"
 
@@ -19,11 +20,17 @@ constexpr uint64_t kBytesPerToken = 3;
 constexpr uint64_t kPartBytes = uint64_t{1} << 20;
 constexpr uint64_t kSmallPartBytes = uint64_t{64} << 10;
 
+bool IsCall(TextKind kind) {
+  return kind == TextKind::kToolName || kind == TextKind::kToolArguments;
+}
+
 }  // namespace
 
 // Ends its text, or this part of it.
 void StreamCounts::Close(Open* open) {
-  closed_ += open->counter.Total();
+  const uint64_t tokens = open->counter.Total();
+  closed_ += tokens;
+  if (IsCall(open->kind) && called_ != nullptr) called_->closed += tokens;
   open->counter = tokens::Counter(*tokenizer_);
   open->bytes = 0;
   seams_ = true;
@@ -33,10 +40,38 @@ bool StreamCounts::KeepsAllText() const {
   return tokenizer_->StableBytes("one word, and another one, and so on and on, and no end") == 0;
 }
 
+void StreamCounts::Note(const TextPiece& piece) {
+  constexpr uint32_t kBits = 16;
+  if (piece.kind == TextKind::kReasoning) {
+    thinks_ = true;
+    return;
+  }
+  if (piece.choice >= kBits) {
+    more_choices_ = true;
+    return;
+  }
+  const uint16_t bit = static_cast<uint16_t>(1u << piece.choice);
+  if (!IsCall(piece.kind)) {
+    writing_ |= bit;
+    return;
+  }
+  calling_ |= bit;
+  if (frame_.call == 0) return;
+  if (called_ == nullptr) called_ = std::make_unique<Called>();
+  std::vector<Calls>& choices = called_->choices;
+  auto found = std::find_if(choices.begin(), choices.end(),
+                            [&](const Calls& calls) { return calls.choice == piece.choice; });
+  if (found == choices.end()) {
+    choices.push_back({piece.choice, CallCounts(*tokenizer_)});
+    found = choices.end() - 1;
+  }
+  found->counts.Append(piece);
+}
+
 void StreamCounts::Text(const TextPiece& piece) {
   text_bytes_ += piece.text.size();
-  only_content_ = only_content_ && piece.kind == TextKind::kContent;
   if (tokenizer_ == nullptr) return;
+  Note(piece);
   const auto is_same = [&](const Open& open) {
     return open.choice == piece.choice && open.part == piece.part && open.kind == piece.kind;
   };
@@ -56,6 +91,33 @@ void StreamCounts::Text(const TextPiece& piece) {
   now.counter.Append(piece.text);
   now.bytes += static_cast<uint32_t>(std::min<uint64_t>(piece.text.size(), kPartBytes));
   if (now.bytes >= kPartBytes || (now.bytes >= kSmallPartBytes && KeepsAllText())) Close(&now);
+}
+
+bool StreamCounts::KnowsAll() const {
+  if (tokenizer_ == nullptr || more_choices_) return false;
+  return called_ == nullptr || std::all_of(called_->choices.begin(), called_->choices.end(),
+                                           [](const Calls& calls) { return calls.counts.whole(); });
+}
+
+uint64_t StreamCounts::Billed(bool cut_short) const {
+  uint64_t billed = Total();
+  if (!KnowsAll()) return billed;
+  if (called_ != nullptr) {
+    // Calls are counted anew, as the model wrote them.
+    billed -= called_->closed;
+    for (const Open& open : open_) billed -= IsCall(open.kind) ? open.counter.Total() : 0;
+    for (const Calls& calls : called_->choices) billed += calls.counts.Billed(frame_);
+  }
+  const auto choices = [](unsigned bits) { return static_cast<uint64_t>(std::popcount(bits)); };
+  billed += choices(writing_) * frame_.text;
+  return billed + (cut_short ? 0 : choices(writing_ | calling_) * frame_.end);
+}
+
+bool StreamCounts::IsExact() const {
+  // Of both text and calls in one choice too few bills were seen.
+  const bool mixed = (writing_ & calling_) != 0;
+  return frame_.texts_exact && (calling_ == 0 || frame_.calls_exact) && !mixed && !thinks_ &&
+         !seams_ && KnowsAll();
 }
 
 uint64_t StreamCounts::Total() const {

@@ -5,8 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "metering/answer_frame.h"
+#include "metering/call_counts.h"
 #include "weir/tokens.h"
 #include "weir/usage.h"
 
@@ -15,16 +18,20 @@ namespace weir::metering {
 class StreamCounts final : public dialects::TextSink {
  public:
   // Without a tokenizer tokens are estimated from bytes.
-  explicit StreamCounts(const tokens::Tokenizer* tokenizer) : tokenizer_(tokenizer) {}
+  explicit StreamCounts(const tokens::Tokenizer* tokenizer, const AnswerFrame& frame = {})
+      : tokenizer_(tokenizer), frame_(frame) {}
 
   void Text(const dialects::TextPiece& piece) override;
 
   uint64_t Total() const;
+
+  // What is billed for it: the texts, and what frames them and the calls. `cut_short`: the answer
+  // did not come to its own end. Without a tokenizer it is Total.
+  uint64_t Billed(bool cut_short) const;
+  // Whether Billed is what will be billed, given that the tokenizer is the model's own.
+  bool IsExact() const;
+
   uint64_t text_bytes() const { return text_bytes_; }
-  // Whether nothing but plain content was written.
-  bool only_content() const { return only_content_; }
-  // Whether a text was counted in parts, each seam of which may cost a token.
-  bool seams() const { return seams_; }
 
  private:
   // More texts at a time are counted all the same: the one that was longest silent is closed.
@@ -36,15 +43,33 @@ class StreamCounts final : public dialects::TextSink {
     dialects::TextKind kind;
     tokens::Counter counter;
   };
+  // The calls of a choice.
+  struct Calls {
+    uint32_t choice;
+    CallCounts counts;
+  };
   void Close(Open* open);
+  void Note(const dialects::TextPiece& piece);
   bool KeepsAllText() const;
+  bool KnowsAll() const;
 
   const tokens::Tokenizer* tokenizer_;
-  std::vector<Open> open_;  // the one that wrote last is at the end
-  uint64_t closed_ = 0;     // tokens of the texts that are closed
+  AnswerFrame frame_;
+  bool seams_ = false;         // a text was counted in parts, each seam may cost a token
+  bool thinks_ = false;        // there are thoughts
+  bool more_choices_ = false;  // than these bits, one for each choice:
+  uint16_t writing_ = 0;       // it writes text
+  uint16_t calling_ = 0;       // it calls functions
+  std::vector<Open> open_;     // the one that wrote last is at the end
+  uint64_t closed_ = 0;        // tokens of the texts that are closed
   uint64_t text_bytes_ = 0;
-  bool only_content_ = true;
-  bool seams_ = false;
+  // Made when there is a call and it is known what frames it, so that the many streams that wait
+  // for text stay small.
+  struct Called {
+    std::vector<Calls> choices;
+    uint64_t closed = 0;  // tokens of closed_ that are names and arguments
+  };
+  std::unique_ptr<Called> called_;
 };
 
 }  // namespace weir::metering

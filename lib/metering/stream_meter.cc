@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/saturating.h"
+#include "metering/answer_frame.h"
 #include "metering/content_coding.h"
+#include "metering/prompt_family.h"
 #include "metering/stream_counts.h"
 
 namespace weir::metering {
@@ -19,12 +21,18 @@ constexpr uint64_t kUnreadBytesPerToken = 2;
 // Of an event that cannot be read: it is text and what frames it.
 constexpr uint64_t kUnreadableBytesPerToken = 4;
 
+AnswerFrame FrameOf(const StreamMeterOptions& options) {
+  if (options.model.empty() || options.tokenizer == nullptr) return {};
+  return AnswerFrameOf(FamilyOf(options.model, options.tokenizer->name()), options.model,
+                       options.dialect, options.operation, options.declares_functions);
+}
+
 class Meter final : public StreamMeter {
  public:
   explicit Meter(const StreamMeterOptions& options)
       : writes_(options.operation != dialects::Operation::kEmbeddings),
         exact_(options.tokenizer != nullptr && options.tokenizer_is_exact),
-        counts_(options.tokenizer) {
+        counts_(options.tokenizer, FrameOf(options)) {
     if (!ContentDecoder::IsIdentity(options.content_encoding)) {
       ContentDecoder::Bounds bounds;
       bounds.max_bytes = options.max_decoded_bytes;
@@ -76,13 +84,16 @@ class Meter final : public StreamMeter {
       metered.error = reader_->saw_error();
     }
     metered.anomaly = metered.usage.anomaly;
-    const bool whole = counts_.only_content() && !counts_.seams() && unread_ == Unread::kNothing &&
-                       metered.complete && reader_->unreadable_events() == 0;
-    metered.completion = SaturatingAdd(metered.counted, EstimateUnread());
+    const bool whole = counts_.IsExact() && unread_ == Unread::kNothing && metered.complete &&
+                       reader_->unreadable_events() == 0;
+    const bool cut_short = reader_ == nullptr || IsCutShort(reader_->finish_reason());
+    metered.completion = SaturatingAdd(counts_.Billed(cut_short), EstimateUnread());
     metered.provenance = exact_ && whole ? Provenance::kExact : Provenance::kEstimated;
     Believe(&metered);
     return metered;
   }
+
+  uint64_t text_bytes() const override { return counts_.text_bytes(); }
 
   Unread unread() const override { return unread_; }
 

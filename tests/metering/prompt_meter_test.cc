@@ -283,5 +283,65 @@ TEST_CASE("any JSON in any place is counted") {
   }
 }
 
+// Functions whose loading is deferred are told about where they are found, and the search only
+// while some of them were not.
+TEST_CASE("functions that are loaded later") {
+  const std::string later =
+      R"({"type":"function","name":"rate","defer_loading":true,"description":"Look up a rate.",)"
+      R"("parameters":{"type":"object","properties":{"pair":{"type":"string"}}}})";
+  const std::string tools = R"("tools":[{"type":"tool_search"},)" + later + "]";
+  const std::string input = R"("input":[{"role":"user","content":"Hello, world"})";
+  const auto count = [&](const std::string& more) {
+    return Count("{" + tools + "," + input + more + "]}", Operation::kResponses, "gpt-5.4");
+  };
+  const PromptCount asked = count("");
+  const PromptCount searched = count(R"(,{"type":"tool_search_call","arguments":{"q":["rate"]}})");
+  const PromptCount found = count(R"(,{"type":"tool_search_call","arguments":{"q":["rate"]}},
+      {"type":"tool_search_output","tools":[)" +
+                                  later + "]}");
+  for (const PromptCount* prompt : {&asked, &searched, &found}) {
+    CHECK(prompt->provenance == Provenance::kEstimated);
+  }
+  CHECK(asked.count > searched.count);
+  CHECK(searched.count > found.count + 200);
+  // Without any, the tool has nothing to say.
+  const PromptCount none = Count(R"({"tools":[{"type":"tool_search"}],)" + input + "]}",
+                                 Operation::kResponses, "gpt-5.4");
+  CHECK(none.count == 9);
+  // What a client searches by itself is told in its own words.
+  const PromptCount client =
+      Count(R"({"tools":[{"type":"tool_search","execution":"client"}],)" + input + "]}",
+            Operation::kResponses, "gpt-5.4");
+  CHECK(client.count > none.count);
+  CHECK(client.count < 40);
+}
+
+TEST_CASE("functions that a conversation brings") {
+  const std::string function =
+      R"({"type":"function","name":"rate","parameters":{"type":"object","properties":{}}})";
+  const std::string hello = R"({"role":"user","content":"Hello, world"})";
+  const PromptCount brought = Count(
+      R"({"input":[)" + hello + R"(,{"type":"additional_tools","tools":[)" + function + "]}]}",
+      Operation::kResponses, "gpt-5.6");
+  const PromptCount declared = Count(R"({"tools":[)" + function + R"(],"input":[)" + hello + "]}",
+                                     Operation::kResponses, "gpt-5.6");
+  CHECK(brought.provenance == Provenance::kEstimated);
+  CHECK(brought.count == declared.count + 82);
+}
+
+TEST_CASE("calls of loaded functions name where they were loaded from") {
+  const auto count = [](const std::string& space) {
+    return Count(R"({"input":[{"type":"function_call","call_id":"c","name":"rate",)" + space +
+                     R"("arguments":"{}"},{"type":"function_call_output","call_id":"c",)" +
+                     R"("output":"1"}]})",
+                 Operation::kResponses, "gpt-5");
+  };
+  CHECK(count("").provenance == Provenance::kExact);
+  CHECK(count(R"("namespace":"rate",)").count == count("").count + 2 * N("rate"));
+  CHECK(count(R"("namespace":"rate",)").provenance == Provenance::kEstimated);
+  CHECK(count(R"("id":"fc_1",)").count == count("").count + 3);
+  CHECK(count(R"("id":"fc_1",)").provenance == Provenance::kEstimated);
+}
+
 }  // namespace
 }  // namespace weir::metering

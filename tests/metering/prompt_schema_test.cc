@@ -166,5 +166,26 @@ TEST_CASE("hostile schemas are written in proportion") {
   }
 }
 
+TEST_CASE("tools that take text") {
+  const auto written = [](std::string_view tool, bool grammar) {
+    json::Document document;
+    REQUIRE(document.Parse(tool));
+    std::string text;
+    CHECK(AppendCustomTool(document.root(), &text) == grammar);
+    return text;
+  };
+  CHECK(written(R"({"name":"run"})", false) == "type run = (FREEFORM) => any;\n\n");
+  CHECK(written(R"({"name":"run","description":" Runs.\nA lot. ","format":{"type":"text"}})",
+                false) == "// Runs.\n// A lot.\ntype run = (FREEFORM) => any;\n\n");
+  const std::string grammar = "// start: a\n//\n// a: b\ntype run = (FREEFORM) => any;\n\n";
+  const std::string definition = R"("definition":"  start: a\n\n   a: b")";
+  // As in responses, as in chats.
+  CHECK(written(R"({"name":"run","format":{"type":"grammar",)" + definition + "}}", true) ==
+        grammar);
+  CHECK(written(R"({"name":"run","format":{"grammar":{)" + definition + "}}}", true) == grammar);
+  CHECK(written(R"({"name":1,"format":[],"description":{}})", false) ==
+        "type  = (FREEFORM) => any;\n\n");
+}
+
 }  // namespace
 }  // namespace weir::metering
