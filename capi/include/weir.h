@@ -509,6 +509,11 @@ typedef struct weir_stream_meter_options {
   const char* content_encoding; /* "gzip", "deflate", "br", "zstd"; empty: none */
   size_t content_encoding_size;
   const weir_tokenizer* tokenizer; /* null: a token for each three bytes */
+  /* What is billed beside the texts depends on these; without a model nothing is added to them. */
+  const char* model;
+  size_t model_size;
+  int32_t declares_functions; /* not 0: the request has tools or functions */
+  int32_t reserved;           /* 0 */
 } weir_stream_meter_options;
 
 /* Why (the rest of) a body was not read. */

@@ -40,7 +40,8 @@ weir_status ReadMeterOptions(const weir_stream_meter_options* given,
   const weir_status status = ReadSized(given, options, error);
   if (status != WEIR_OK) return status;
   if (!IsText(options->content_type, options->content_type_size) ||
-      !IsText(options->content_encoding, options->content_encoding_size)) {
+      !IsText(options->content_encoding, options->content_encoding_size) ||
+      !IsText(options->model, options->model_size)) {
     return NullArgument(error);
   }
   return weir::capi::CheckNumbers(options->dialect, options->operation, error);
@@ -56,6 +57,8 @@ StreamMeterOptions Translated(const weir_stream_meter_options& read) {
   options.content_encoding = View(read.content_encoding, read.content_encoding_size);
   options.tokenizer = Behind(read.tokenizer);
   options.tokenizer_is_exact = read.is_standin == 0;
+  options.model = View(read.model, read.model_size);
+  options.declares_functions = read.declares_functions != 0;
   options.strip_usage = read.strip_usage != 0;
   if (read.max_event_bytes != 0) options.max_event_bytes = read.max_event_bytes;
   if (read.max_body_bytes != 0) options.max_body_bytes = read.max_body_bytes;

@@ -75,7 +75,11 @@ FIELD(weir_stream_meter_options, content_type_size, 56, 8);
 FIELD(weir_stream_meter_options, content_encoding, 64, 8);
 FIELD(weir_stream_meter_options, content_encoding_size, 72, 8);
 FIELD(weir_stream_meter_options, tokenizer, 80, 8);
-SIZE(weir_stream_meter_options, 88);
+FIELD(weir_stream_meter_options, model, 88, 8);
+FIELD(weir_stream_meter_options, model_size, 96, 8);
+FIELD(weir_stream_meter_options, declares_functions, 104, 4);
+FIELD(weir_stream_meter_options, reserved, 108, 4);
+SIZE(weir_stream_meter_options, 112);
 
 FIELD(weir_usage, size, 0, 4);
 FIELD(weir_usage, provenance, 4, 4);
