@@ -146,7 +146,7 @@ class Counter {
 };
 
 // Sets whether built-in tokenizers remember how many tokens a piece has that is none itself; they
-// do unless told otherwise. The memory for it is part of the process, 3.5 MiB an encoding, and
+// do unless told otherwise. The memory for it is part of the process, 4 MiB an encoding, and
 // becomes real as it is used. Without it counts are the same, and text takes longer, the more the
 // rarer its words are. For all threads, at once.
 void SetPieceCache(bool on);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/cpu.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -79,8 +81,8 @@ MarkStopsFunction FastestMarkStops() {
 
 MarkStopsVariants AllMarkStopsVariants() {
 #if defined(__x86_64__)
-  return {MarkStopsPortable, __builtin_cpu_supports("avx2") != 0 ? MarkStopsByAvx2 : nullptr,
-          __builtin_cpu_supports("avx512bw") != 0 ? MarkStopsByAvx512 : nullptr};
+  return {MarkStopsPortable, CpuHasAvx2() ? MarkStopsByAvx2 : nullptr,
+          CpuHasAvx512() ? MarkStopsByAvx512 : nullptr};
 #else
   return {MarkStopsPortable, nullptr, nullptr};
 #endif

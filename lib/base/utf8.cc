@@ -6,6 +6,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "base/cpu.h"
 #include "base/text.h"
 
 #if defined(__x86_64__)
@@ -182,10 +183,8 @@ WEIR_AVX512 bool IsUtf8ByAvx512(std::string_view text) {
 
 IsUtf8Variants AllIsUtf8Variants() {
 #if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") != 0;
-  const bool avx512 =
-      __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vbmi") != 0;
-  return {IsUtf8Portable, avx2 ? IsUtf8ByAvx2 : nullptr, avx512 ? IsUtf8ByAvx512 : nullptr};
+  return {IsUtf8Portable, CpuHasAvx2() ? IsUtf8ByAvx2 : nullptr,
+          CpuHasAvx512() ? IsUtf8ByAvx512 : nullptr};
 #else
   return {IsUtf8Portable, nullptr, nullptr};
 #endif

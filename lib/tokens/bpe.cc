@@ -4,7 +4,8 @@
 #include <bit>
 #include <cstring>
 
-#include "tokens/utf8_class.h"
+#include "base/cpu.h"
+#include "tokens/utf8.h"
 
 namespace weir::tokens {
 namespace {
@@ -64,26 +65,15 @@ class Characters {
     }
     if (byte < 0xC0) return kNoToken;  // goes on with the current one
     const uint32_t before = p == begin_ ? kNoCodePoint : current_;
-    *bytes = 0;
-    current_ = CodePointAt(p, bytes);
+    const CodePoint c = DecodeAt(p, end_);
+    current_ = c.ill_formed ? kNoCodePoint : c.value;
     if (current_ > 0xFFFF) return kNoToken;
+    *bytes = c.bytes;
     const int after = p + *bytes < end_ ? static_cast<unsigned char>(p[*bytes]) : -1;
     return table.WholeChar(current_, before, after);
   }
 
  private:
-  // kNoCodePoint if it is not well-formed.
-  uint32_t CodePointAt(const char* p, size_t* bytes) const {
-    const Char c = DecodeMultiByte(p, end_);
-    if (c.ill_formed) return kNoCodePoint;
-    *bytes = c.bytes;
-    const auto low = [p](size_t i) { return static_cast<unsigned char>(p[i]) & 0x3Fu; };
-    const uint32_t lead = static_cast<unsigned char>(*p);
-    if (c.bytes == 2) return (lead & 0x1F) << 6 | low(1);
-    if (c.bytes == 3) return (lead & 0x0F) << 12 | low(1) << 6 | low(2);
-    return (lead & 0x07) << 18 | low(1) << 12 | low(2) << 6 | low(3);
-  }
-
   const char* const begin_;
   const char* const end_;
   uint32_t current_ = kNoCodePoint;
@@ -174,8 +164,7 @@ __attribute__((target("avx2,bmi"))) void ScanAvx2(const RankTable& table, Parts*
 
 ScanFunction FastestScan() {
 #if defined(__x86_64__)
-  static const bool has_avx2 =
-      __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0;
+  static const bool has_avx2 = CpuHasAvx2();
   return has_avx2 ? ScanAvx2 : ScanPlain;
 #else
   return ScanPlain;

@@ -10,14 +10,17 @@
 #include <vector>
 
 #include "tokens/rank_table.h"
+#include "tokens/utf8.h"
 
 namespace weir::tokens {
 
 // Pieces of up to so many parts are merged at once, in arrays on the stack.
 inline constexpr size_t kScanParts = 256;
 
-// A longer piece, in time O(n log n) at most. One object serves the pieces of a text in turn and
-// keeps its memory between them; up to about 45 bytes for each byte of the longest.
+// Longer ones are merged in sections of that size, in linear time. This is for a piece whose
+// sections do not go together, which is rare: O(n log n) at most. One object serves the pieces of a
+// text in turn and keeps its memory between them; up to about 45 bytes for each byte of the longest
+// that it merged.
 //
 // A heap of pairs by rank would do. But the table's generator has proved that a token is merged
 // from two tokens of lower rank, so a pair that a merge creates always ranks above that merge. The
@@ -54,6 +57,26 @@ class LongPieceMerger {
   std::vector<Candidate> lowest_candidates_;  // all those of rank lowest_
   uint32_t lowest_ = 0;
 };
+
+// Calls take(bytes, size) for each part of a well-formed piece that is merged by itself: they end
+// where no token joins two characters. Writing without blanks falls into words of one to three
+// characters.
+template <typename Take>
+void ForEachPart(const RankTable& table, const char* bytes, size_t size, Take take) {
+  const auto decode = [bytes](size_t at) { return DecodeWellFormed(bytes + at); };
+  size_t begin = 0;
+  CodePoint before = decode(0);
+  for (size_t at = before.bytes; at < size;) {
+    const CodePoint next = decode(at);
+    if (!table.MayJoin(before.value, next.value)) {
+      take(bytes + begin, at - begin);
+      begin = at;
+    }
+    before = next;
+    at += next.bytes;
+  }
+  take(bytes + begin, size - begin);
+}
 
 // Merges a piece of any length but zero that is not a token itself.
 size_t MergePiece(const RankTable& table, std::string_view piece, LongPieceMerger* merger,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstring>
 #include <new>
 
@@ -30,40 +31,68 @@ class PieceCounter {
 
   // kKeyReadBytes can be read at `bytes`.
   [[gnu::always_inline]] void Add(const char* bytes, size_t size) {
+    if (size <= kMiddleBytes) [[likely]] {
+      AddPart(bytes, size);
+    } else {
+      AddLong(bytes, size);
+    }
+  }
+  bool Enough() const { return total_ > limit_; }
+  size_t Total() {
+    AddAllUnknown();
+    return total_;
+  }
+
+ private:
+  [[gnu::always_inline]] void AddPart(const char* bytes, size_t size) {
     if (size <= kShortBytes) [[likely]] {
       const PieceCache::Short key(bytes, size);
       const size_t count = cache_->Find(key);
       total_ += count;
       if (count == 0) [[unlikely]]
-        AddShort(key, bytes, size);
+        AddUnknown(bytes, size);
     } else if (size <= kMiddleBytes) {
       const MiddleKey key = MiddleKeyOf(bytes, size);
       const uint64_t hash = HashMiddle(key);
       const size_t count = cache_->Find(key, hash);
       total_ += count;
       if (count == 0) [[unlikely]]
-        AddMiddle(key, hash, bytes, size);
+        AddUnknown(bytes, size);
     } else {
-      AddLong(bytes, size);
+      AddLarge(bytes, size);
     }
   }
-  bool Enough() const { return total_ > limit_; }
-  size_t total() const { return total_; }
 
- private:
-  [[gnu::noinline]] void AddShort(PieceCache::Short cache_key, const char* bytes, size_t size) {
-    const uint64_t key = ShortKey(bytes, size);
-    const bool whole = table_.FindShort(key, HashWord(key)) != nullptr;
-    const size_t count = whole ? 1 : Merge(bytes, size);
-    cache_->Insert(cache_key, count);
-    total_ += count;
+  [[gnu::noinline]] void AddUnknown(const char* bytes, size_t size) {
+    Unknown& unknown = unknown_[unknown_count_++];
+    std::memcpy(unknown.bytes.data(), bytes, kKeyReadBytes);
+    unknown.size = size;
+    if (size <= kShortBytes) {
+      table_.PrefetchShort(HashWord(ShortKey(bytes, size)));
+    } else {
+      table_.PrefetchMiddle(HashMiddle(MiddleKeyOf(bytes, size)));
+    }
+    if (unknown_count_ == unknown_.size()) AddAllUnknown();
   }
 
-  [[gnu::noinline]] void AddMiddle(MiddleKey key, uint64_t hash, const char* bytes, size_t size) {
-    const bool whole = table_.FindMiddle(key, hash) != nullptr;
-    const size_t count = whole ? 1 : Merge(bytes, size);
-    cache_->Insert(key, hash, count);
-    total_ += count;
+  [[gnu::noinline]] void AddAllUnknown() {
+    for (size_t i = 0; i < unknown_count_; ++i) {
+      const char* const bytes = unknown_[i].bytes.data();
+      const size_t size = unknown_[i].size;
+      size_t count = 1;
+      if (size <= kShortBytes) {
+        const uint64_t key = ShortKey(bytes, size);
+        if (table_.FindShort(key, HashWord(key)) == nullptr) count = Merge(bytes, size);
+        cache_->Insert(PieceCache::Short(bytes, size), count);
+      } else {
+        const MiddleKey key = MiddleKeyOf(bytes, size);
+        const uint64_t hash = HashMiddle(key);
+        if (table_.FindMiddle(key, hash) == nullptr) count = Merge(bytes, size);
+        cache_->Insert(key, hash, count);
+      }
+      total_ += count;
+    }
+    unknown_count_ = 0;
   }
 
   [[gnu::noinline]] void AddLong(const char* bytes, size_t size) {
@@ -73,26 +102,53 @@ class PieceCounter {
       total_ += least;
       return;
     }
-    if (size > PieceCache::kMaxPieceBytes && size > table_.max_token_bytes()) {
-      total_ += Merge(bytes, size);
+    const bool cached = size <= PieceCache::kMaxPieceBytes;
+    const uint64_t hash = cached ? HashLong(bytes, size) : 0;
+    if (const size_t count = cached ? cache_->FindLong(bytes, size, hash) : 0) {
+      total_ += count;
       return;
     }
-    const uint64_t hash = HashLong(bytes, size);
-    const bool cached = size <= PieceCache::kMaxPieceBytes;
-    size_t count = cached ? cache_->FindLong(bytes, size, hash) : 0;
-    if (count == 0) {
-      count = table_.FindLong(bytes, size, hash) != nullptr ? 1 : Merge(bytes, size);
-      if (cached) cache_->InsertLong(bytes, size, hash, count);
-    }
-    total_ += count;
+    AddAllUnknown();
+    const size_t before = total_;
+    AddParts(bytes, size);
+    AddAllUnknown();
+    if (cached) cache_->InsertLong(bytes, size, hash, total_ - before);
+  }
+
+  void AddParts(const char* bytes, size_t size) {
+    // Almost any two characters of ASCII are neighbours in some token.
+    const bool is_ascii = static_cast<unsigned char>(bytes[size - 1]) < 0x80;
+    if (is_ascii) return AddLarge(bytes, size);
+    ForEachPart(table_, bytes, size, [this, end = bytes + size](const char* part, size_t n) {
+      if (end - part >= static_cast<std::ptrdiff_t>(kKeyReadBytes)) return AddPart(part, n);
+      // The text may end with the piece.
+      std::array<char, kKeyReadBytes> padded = {};
+      std::memcpy(padded.data(), part, n);
+      AddPart(padded.data(), n);
+    });
+  }
+
+  void AddLarge(const char* bytes, size_t size) {
+    const bool whole = size <= table_.max_token_bytes() &&
+                       table_.FindLong(bytes, size, HashLong(bytes, size)) != nullptr;
+    total_ += whole ? 1 : Merge(bytes, size);
   }
 
   size_t Merge(const char* bytes, size_t size) {
     return MergePiece(table_, {bytes, size}, &merger_, nullptr);
   }
 
+  // A piece of up to 15 bytes that the cache does not know. It waits for a few others, until what
+  // the table says of it has come from memory.
+  struct Unknown {
+    std::array<char, kKeyReadBytes> bytes;
+    size_t size;
+  };
+
   const RankTable& table_;
   PieceCache* const cache_;
+  std::array<Unknown, 8> unknown_;
+  size_t unknown_count_ = 0;
   const size_t limit_;
   size_t total_ = 0;
   LongPieceMerger merger_;
@@ -113,7 +169,7 @@ class PieceEncoder {
     }
   }
   bool Enough() const { return total_ > limit_; }
-  size_t total() const { return total_; }
+  size_t Total() const { return total_; }
 
  private:
   const uint32_t* Find(const char* bytes, size_t size) const {
@@ -230,7 +286,7 @@ class BuiltIn final : public Tokenizer {
   size_t Encode(std::string_view text, std::vector<uint32_t>* ids) const override {
     PieceEncoder encoder(table_, ids, kNoLimit);
     Walk<kPattern, PieceEncoder>(masks_of_, &encoder).Over(text);
-    return encoder.total();
+    return encoder.Total();
   }
   std::string_view TokenBytes(uint32_t id) const override { return table_.TokenBytes(id); }
   absl::Span<const SpecialToken> Specials() const override { return specials_; }
@@ -248,11 +304,11 @@ class BuiltIn final : public Tokenizer {
     if (!use_piece_cache.load(std::memory_order_relaxed)) {
       PieceEncoder encoder(table_, nullptr, limit);
       Walk<kPattern, PieceEncoder>(masks_of_, &encoder).Over(text);
-      return encoder.total();
+      return encoder.Total();
     }
     PieceCounter counter(table_, cache_, limit);
     Walk<kPattern, PieceCounter>(masks_of_, &counter).Over(text);
-    return counter.total();
+    return counter.Total();
   }
 
   const std::string_view name_;

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/cpu.h"
 #include "tokens/utf8_class.h"
 
 #if defined(__x86_64__)
@@ -146,11 +147,6 @@ __attribute__((target("avx2"))) void MasksByAvx2(const char* bytes, ByteMasks* m
   masks->slash = join(low.slash, high.slash);
 }
 
-bool HasAvx512() {
-  return __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vbmi") != 0;
-}
-bool HasAvx2() { return __builtin_cpu_supports("avx2") != 0; }
-
 #endif
 
 MasksFunction Fastest() {
@@ -163,7 +159,8 @@ MasksFunction Fastest() {
 
 MasksVariants AllMasksVariants() {
 #if defined(__x86_64__)
-  return {MasksByTable, HasAvx2() ? MasksByAvx2 : nullptr, HasAvx512() ? MasksByAvx512 : nullptr};
+  return {MasksByTable, CpuHasAvx2() ? MasksByAvx2 : nullptr,
+          CpuHasAvx512() ? MasksByAvx512 : nullptr};
 #else
   return {MasksByTable, nullptr, nullptr};
 #endif

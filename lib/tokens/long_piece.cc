@@ -17,9 +17,7 @@ constexpr ClassSet kBlanks = Set(kSpace, kNewline);
 constexpr ClassSet kCapitals = Set(kUpper, kLetter, kMark);
 
 Char CharOf(std::string_view text, size_t at) {
-  const CharClass by_byte = kByteClass[static_cast<unsigned char>(text[at])];
-  if (by_byte != kMultiByte) return {by_byte, 1, false};
-  return DecodeMultiByte(text.data() + at, text.data() + text.size());
+  return CharAt(text.data() + at, text.data() + text.size());
 }
 
 // Of the character that ends before `at`.

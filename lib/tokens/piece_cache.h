@@ -76,24 +76,20 @@ class PieceCache {
     entry.low.store(key.low ^ Mix(high), std::memory_order_relaxed);
   }
 
-  // The same for 16 to kMaxPieceBytes bytes.
+  // Pieces of 16 to kMaxPieceBytes bytes, which have four places.
   size_t FindLong(const char* bytes, size_t size, uint64_t hash) const {
-    const Large& entry = large_[LargeSlot(hash)];
-    const uint64_t header = entry.header.load(std::memory_order_acquire);
-    if ((header & kTagMask) != Tag(size, hash)) return 0;
-    size_t at = 0;
-    uint64_t difference = 0;
-    for (size_t word = 0; at + 8 <= size; ++word, at += 8) {
-      difference |= entry.words[word].load(std::memory_order_acquire) ^ Load(bytes + at);
+    const Large* places = &large_[LargeSlot(hash)];
+    for (size_t i = 0; i < kLargeWays; ++i) {
+      if (const size_t count = Read(places[i], bytes, size, hash)) return count;
     }
-    // The last word overlaps the one before it in the piece, and has a place of its own here.
-    difference |= entry.words[6].load(std::memory_order_acquire) ^ Load(bytes + size - 8);
-    if (difference != 0 || entry.header.load(std::memory_order_relaxed) != header) return 0;
-    return header & kCountMask;
+    return 0;
   }
 
   void InsertLong(const char* bytes, size_t size, uint64_t hash, size_t count) {
-    Large& entry = large_[LargeSlot(hash)];
+    Large* places = &large_[LargeSlot(hash)];
+    size_t place = 0;
+    while (place < kLargeWays && places[place].header.load(std::memory_order_relaxed) != 0) ++place;
+    Large& entry = places[place < kLargeWays ? place : hash >> 62];
     uint64_t header = entry.header.load(std::memory_order_relaxed);
     if ((header & kBusy) != 0) return;
     const uint64_t version = (header & kVersionMask) + kVersionStep;
@@ -108,11 +104,11 @@ class PieceCache {
   }
 
  private:
-  static constexpr int kShortBits = 16;  // of the number of entries
+  static constexpr int kShortBits = 17;  // of the number of entries
   static constexpr size_t kMiddleEntries = size_t{1} << 16;
   static constexpr int kCountBits = 5;
   static constexpr uint64_t kMultiplier = 0x9E3779B97F4A7C15;
-  static constexpr size_t kLargeEntries = size_t{1} << 15;
+  static constexpr size_t kLargeEntries = size_t{1} << 15, kLargeWays = 4;
   // A key's top byte is the length, up to 15; the count goes above it.
   static constexpr int kCountShift = 60;
   static constexpr uint64_t kHighMask = (uint64_t{1} << kCountShift) - 1;
@@ -138,6 +134,20 @@ class PieceCache {
     return (difference | (low ^ Mix(high) ^ key.low)) == 0 ? high >> kCountShift : 0;
   }
 
+  static size_t Read(const Large& entry, const char* bytes, size_t size, uint64_t hash) {
+    const uint64_t header = entry.header.load(std::memory_order_acquire);
+    if ((header & kTagMask) != Tag(size, hash)) return 0;
+    size_t at = 0;
+    uint64_t difference = 0;
+    for (size_t word = 0; at + 8 <= size; ++word, at += 8) {
+      difference |= entry.words[word].load(std::memory_order_acquire) ^ Load(bytes + at);
+    }
+    // The last word overlaps the one before it in the piece, and has a place of its own here.
+    difference |= entry.words[6].load(std::memory_order_acquire) ^ Load(bytes + size - 8);
+    if (difference != 0 || entry.header.load(std::memory_order_relaxed) != header) return 0;
+    return header & kCountMask;
+  }
+
   static uint64_t Mix(uint64_t word) { return word * kMultiplier; }
   static uint64_t Load(const char* bytes) {
     uint64_t word;
@@ -147,9 +157,11 @@ class PieceCache {
   static uint64_t Tag(size_t size, uint64_t hash) {
     return (hash & uint64_t{0x7FFFFFFF} << 32) | static_cast<uint64_t>(size) << 8;
   }
-  // The first of a pair.
+  // The first of a pair, each.
   static size_t MiddleSlot(uint64_t hash) { return hash % (kMiddleEntries / 2) * 2; }
-  static size_t LargeSlot(uint64_t hash) { return hash % kLargeEntries; }
+  static size_t LargeSlot(uint64_t hash) {
+    return hash % (kLargeEntries / kLargeWays) * kLargeWays;
+  }
 
   alignas(64) std::array<std::atomic<uint64_t>, size_t{1} << kShortBits> short_ = {};
   alignas(64) std::array<Middle, kMiddleEntries> middle_ = {};

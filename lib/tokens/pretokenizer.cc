@@ -3,11 +3,6 @@
 namespace weir::tokens {
 namespace {
 
-Char CharAt(const char* p, const char* end) {
-  const CharClass by_byte = kByteClass[static_cast<unsigned char>(*p)];
-  return by_byte == kMultiByte ? DecodeMultiByte(p, end) : Char{by_byte, 1, false};
-}
-
 bool EndsPiece(CharClass before, Char next, char next_byte) {
   if (next.ill_formed) return false;
   if (next.char_class == kSpace) return before != kSpace && before != kNewline;
@@ -24,8 +19,7 @@ size_t StablePieces(std::string_view text) {
   const char* next = end;  // where the character after `p` begins
   for (const char* p = end; p > begin;) {
     --p;
-    const bool is_continuation = (static_cast<unsigned char>(*p) & 0xC0) == 0x80;
-    if (is_continuation && p > begin && next - p < 4) continue;
+    if (IsContinuation(static_cast<unsigned char>(*p)) && p > begin && next - p < 4) continue;
     const Char before = CharAt(p, end);
     // A character that is not all here, or no character: nothing is sure about it.
     const bool whole = !before.ill_formed && p + before.bytes == next;

@@ -74,10 +74,7 @@ class Pretokenizer {
 
   Char At(const char* p) {
     if (p == end_) return {kEnd, 0, false};
-    const CharClass by_byte = kByteClass[static_cast<unsigned char>(*p)];
-    if (by_byte != kMultiByte) [[likely]]
-      return {by_byte, 1, false};
-    const Char c = DecodeMultiByte(p, end_);
+    const Char c = CharAt(p, end_);
     ill_formed_ |= c.ill_formed;
     return c;
   }

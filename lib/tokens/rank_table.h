@@ -27,7 +27,7 @@ namespace weir::tokens {
 
 static_assert(std::endian::native == std::endian::little, "keys are read as little-endian words");
 
-inline constexpr uint64_t kTableMagic = 0x324c424154524957;  // "WIRTABL2"
+inline constexpr uint64_t kTableMagic = 0x334c424154524957;  // "WIRTABL3"
 inline constexpr uint32_t kNoToken = 0xFFFFFFFF;
 inline constexpr int kIdBits = 18;  // 2^18 > 199,998; a pair and its result fill 54 bits of a word
 inline constexpr uint32_t kMaxTokens = (1u << kIdBits) - 1;
@@ -63,6 +63,9 @@ struct TableHeader {
   uint32_t whole_chars;     // uint32_t[65536]: by code point, see WholeChar; or kNoToken
   uint32_t threats;         // uint64_t: a threat, kIdBits of a rank; kNoPair is empty
   uint32_t threat_slots;
+  uint32_t neighbours;  // uint64_t[kNeighbourBits / 64]: bit NeighbourBit(a, b) is set if a token
+                        // holds the character a directly before the character b
+  uint32_t open_chars;  // uint8_t[65536]: by code point, see MayJoin
   uint32_t table_bytes;
 };
 
@@ -158,6 +161,15 @@ inline uint64_t ThreatAfter(uint32_t last_bytes, int after) {
   return uint64_t{1} << 40 | uint64_t{last_bytes} << 16 | static_cast<uint64_t>(after);
 }
 
+// Whether two characters of up to 16 bits are neighbours in a token.
+inline constexpr int kNeighbourBitsLog2 = 19;
+inline constexpr uint32_t kNeighbourBits = uint32_t{1} << kNeighbourBitsLog2;
+inline uint32_t NeighbourBit(uint32_t before, uint32_t after) {
+  return static_cast<uint32_t>((before << 16 | after) * kSeedA >> (64 - kNeighbourBitsLog2));
+}
+// A token that holds the character goes on with a part of another; or begins with a part of one.
+inline constexpr uint8_t kOpenAfter = 1, kOpenBefore = 2;
+
 // The key of up to 15 bytes, of which kKeyReadBytes can be read: zero-padded, with the length in
 // the top byte of the first word, if that has room for it, else of the second.
 inline constexpr size_t kKeyReadBytes = 16;
@@ -202,6 +214,8 @@ class RankTable {
     byte_ids_ = Section<uint32_t>(header_.byte_ids);
     whole_chars_ = Section<uint32_t>(header_.whole_chars);
     threats_ = Section<uint64_t>(header_.threats);
+    neighbours_ = Section<uint64_t>(header_.neighbours);
+    open_chars_ = Section<uint8_t>(header_.open_chars);
   }
 
   uint32_t token_count() const { return header_.token_count; }
@@ -227,6 +241,13 @@ class RankTable {
     const MiddleKey found = middle_keys_[slot];
     if (((found.low ^ key.low) | (found.high ^ key.high)) != 0) return nullptr;
     return Section<uint32_t>(header_.middle_ids) + slot;
+  }
+  // Has the key fetched that one of these will be compared with.
+  void PrefetchShort(uint64_t hash) const {
+    __builtin_prefetch(short_keys_ + SlotOf(hash, header_.short_hash, short_pilots_));
+  }
+  void PrefetchMiddle(uint64_t hash) const {
+    __builtin_prefetch(middle_keys_ + SlotOf(hash, header_.middle_hash, middle_pilots_));
   }
   // 16 bytes and more.
   const uint32_t* FindLong(const char* bytes, size_t size, uint64_t hash) const {
@@ -278,6 +299,16 @@ class RankTable {
     return id;
   }
 
+  // False: no token holds bytes of both of these characters, `after` directly after `before`. Then
+  // no merge ever joins them, and the text up to the one and from the other on are merged each by
+  // itself.
+  bool MayJoin(uint32_t before, uint32_t after) const {
+    if ((before | after) > 0xFFFF) return true;
+    const uint32_t bit = NeighbourBit(before, after);
+    return (neighbours_[bit / 64] >> bit % 64 & 1) != 0 ||
+           ((open_chars_[before] & kOpenAfter) | (open_chars_[after] & kOpenBefore)) != 0;
+  }
+
  private:
   template <typename T>
   const T* Section(uint32_t offset) const {
@@ -308,6 +339,8 @@ class RankTable {
   const uint32_t* byte_ids_;
   const uint32_t* whole_chars_;
   const uint64_t* threats_;
+  const uint64_t* neighbours_;
+  const uint8_t* open_chars_;
   TableHeader header_;
 };
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "tokens/utf8.h"
+
 namespace weir::tokens {
 
 #include "tokens/data/unicode_classes.inc"
@@ -77,32 +79,6 @@ struct Char {
                     // for U+FFFD
 };
 
-constexpr bool IsContinuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
-
-// The character at `p`, whose first byte is not ASCII. p < end.
-//
-// Table 3-7 of the Unicode Standard: which second bytes may follow a first one. A part ends before
-// the first byte that cannot go on (section 3.9, "substitution of maximal subparts").
-inline Char DecodeMultiByte(const char* p, const char* end) {
-  const auto ill_formed = [](uint8_t bytes) { return Char{kOther, bytes, true}; };
-  const auto byte = [p](size_t i) { return static_cast<unsigned char>(p[i]); };
-  const size_t left = static_cast<size_t>(end - p);
-  const unsigned char lead = byte(0);
-  if (lead < 0xC2 || lead > 0xF4 || left < 2) return ill_formed(1);
-  if (lead < 0xE0) {
-    if (!IsContinuation(byte(1))) return ill_formed(1);
-    return {ClassOf((lead & 0x1Fu) << 6 | (byte(1) & 0x3Fu)), 2, false};
-  }
-  const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < low || byte(1) > high) return ill_formed(1);
-  if (left < 3 || !IsContinuation(byte(2))) return ill_formed(2);
-  const char32_t upper = (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
-  if (lead < 0xF0) return {ClassOf((lead & 0x0Fu) << 12 | upper), 3, false};
-  if (left < 4 || !IsContinuation(byte(3))) return ill_formed(3);
-  return {ClassOf((lead & 0x07u) << 18 | upper << 6 | (byte(3) & 0x3Fu)), 4, false};
-}
-
 constexpr std::array<CharClass, 256> MakeByteClass() {
   std::array<CharClass, 256> table = {};
   for (size_t byte = 0; byte < 256; ++byte) {
@@ -123,6 +99,15 @@ constexpr std::array<CharClass, 256> MakeByteClass() {
   return table;
 }
 inline constexpr std::array<CharClass, 256> kByteClass = MakeByteClass();
+
+// The character at `p` < `end`, of any length.
+inline Char CharAt(const char* p, const char* end) {
+  const CharClass by_byte = kByteClass[static_cast<unsigned char>(*p)];
+  if (by_byte != kMultiByte) [[likely]]
+    return {by_byte, 1, false};
+  const CodePoint c = DecodeAt(p, end);
+  return {ClassOf(c.value), c.bytes, c.ill_formed};
+}
 
 // Appends `text` with each maximal ill-formed part replaced by U+FFFD, as the WHATWG Encoding
 // Standard and the string types of most languages decode it.

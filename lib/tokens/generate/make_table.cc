@@ -424,6 +424,47 @@ void AppendWholeChars(const Ranks& ranks, Image* image, TableHeader* header) {
   header->threats = image->Append(table);
 }
 
+// The code point that begins at `at` of `text`; kNoCodePoint when no whole character does.
+uint32_t CodePointAt(std::string_view text, size_t at) {
+  size_t end = at + 1;
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+  return CodePointBefore(text.substr(at), end - at);
+}
+
+// Sets the bits of MayJoin for one token: of all places in it where a character can begin.
+void AddNeighbours(std::string_view token, std::vector<uint64_t>* neighbours,
+                   std::vector<uint8_t>* open_chars) {
+  for (size_t at = 1; at < token.size(); ++at) {
+    if ((static_cast<unsigned char>(token[at]) & 0xC0) == 0x80) continue;
+    const uint32_t before = CodePointBefore(token, at), after = CodePointAt(token, at);
+    if (before < 0x10000 && after < 0x10000) {
+      const uint32_t bit = NeighbourBit(before, after);
+      (*neighbours)[bit / 64] |= uint64_t{1} << bit % 64;
+    } else if (before < 0x10000) {
+      (*open_chars)[before] |= kOpenAfter;
+    } else if (after < 0x10000) {
+      (*open_chars)[after] |= kOpenBefore;
+    } else {
+      // Parts of two: any character that begins like this one.
+      const std::string_view part = token.substr(at, 2);
+      for (uint32_t code_point = 0x80; code_point < 0x10000; ++code_point) {
+        const PartsOfChar first = FirstBytes(code_point);
+        if (BytesCode(part) == (part.size() == 1 ? first.one : first.two)) {
+          (*open_chars)[code_point] |= kOpenBefore;
+        }
+      }
+    }
+  }
+}
+
+void AppendNeighbours(const Ranks& ranks, Image* image, TableHeader* header) {
+  std::vector<uint64_t> neighbours(kNeighbourBits / 64);
+  std::vector<uint8_t> open_chars(0x10000);
+  for (const std::string& token : ranks.tokens) AddNeighbours(token, &neighbours, &open_chars);
+  header->neighbours = image->Append(neighbours);
+  header->open_chars = image->Append(open_chars);
+}
+
 // Reads everything back as the library will.
 bool Verify(const Ranks& ranks, const std::vector<char>& bytes) {
   const RankTable table(reinterpret_cast<const unsigned char*>(bytes.data()));
@@ -450,6 +491,7 @@ bool MakeTable(const std::string& in, const std::string& out) {
   if (!AppendPieces(ranks, &image, &header)) return false;
   AppendPairs(ranks, &image, &header);
   AppendWholeChars(ranks, &image, &header);
+  AppendNeighbours(ranks, &image, &header);
   image.Finish(header);
   if (!Verify(ranks, image.bytes())) return false;
   std::ofstream file(out, std::ios::binary);

@@ -8,30 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "tokens/utf8.h"
+
 namespace weir::tokens {
-
-struct CodePoint {
-  char32_t value;
-  uint32_t bytes;
-};
-
-// The character at `p` < `end`. A byte that begins no character stands for itself alone as U+FFFD,
-// so that nothing is read beyond `end` whatever the text is.
-inline CodePoint DecodeAt(const char* p, const char* end) {
-  const auto byte = [p](int i) { return static_cast<unsigned char>(p[i]); };
-  const auto tail = [&byte](int i) { return byte(i) & 0x3Fu; };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const size_t left = static_cast<size_t>(end - p);
-  if (lead >= 0xF0 && left >= 4) {
-    return {(lead & 0x07u) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3), 4};
-  }
-  if (lead >= 0xE0 && lead < 0xF0 && left >= 3) {
-    return {(lead & 0x0Fu) << 12 | tail(1) << 6 | tail(2), 3};
-  }
-  if (lead >= 0xC0 && lead < 0xE0 && left >= 2) return {(lead & 0x1Fu) << 6 | tail(1), 2};
-  return {0xFFFD, 1};
-}
 
 constexpr bool IsContinuationByte(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
