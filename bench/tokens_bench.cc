@@ -226,38 +226,74 @@ void BM_Counter_weir(benchmark::State& state) {
   state.SetBytesProcessed(16384 * state.iterations());
 }
 
-std::string RandomBytes(std::string_view alphabet, size_t bytes) {
+std::string RandomUnits(const std::vector<std::string>& units, size_t bytes) {
   Random random(4);
   std::string text;
-  while (text.size() < bytes) text += alphabet[random.Below(alphabet.size())];
+  while (text.size() < bytes) text += units[random.Below(units.size())];
   return text;
 }
 
-std::string Repeated(std::string_view unit, size_t bytes) {
-  std::string text;
-  while (text.size() < bytes) text += unit;
-  return text;
+// The characters of two or three bytes from `first` on.
+std::vector<std::string> Characters(uint32_t first, uint32_t count) {
+  std::vector<std::string> characters;
+  for (uint32_t c = first; c < first + count; ++c) {
+    std::string bytes;
+    if (c >= 0x800) bytes += static_cast<char>(0xE0 | c >> 12);
+    bytes += static_cast<char>(c >= 0x800 ? 0x80 | (c >> 6 & 0x3F) : 0xC0 | c >> 6);
+    bytes += static_cast<char>(0x80 | (c & 0x3F));
+    characters.push_back(bytes);
+  }
+  return characters;
 }
 
+std::vector<std::string> Bytes(uint32_t first, uint32_t count) {
+  std::vector<std::string> bytes;
+  for (uint32_t c = first; c < first + count; ++c) bytes.emplace_back(1, static_cast<char>(c));
+  return bytes;
+}
+
+std::vector<std::string> BytesOf(std::string_view alphabet) {
+  std::vector<std::string> bytes;
+  for (const char c : alphabet) bytes.emplace_back(1, c);
+  return bytes;
+}
+
+// What attacks a counter: a text without end of one thing, or of things chosen at random.
 struct Pathological {
   const char* name;
-  std::string text;
+  std::vector<std::string> units;
 };
 
 const std::vector<Pathological>& PathologicalTexts() {
-  constexpr size_t kBytes = 1000000;
   static const std::vector<Pathological> texts = {
-      {"spaces", Repeated(" ", kBytes)},
-      {"newlines", Repeated("\n", kBytes)},
-      {"carets", Repeated("^", kBytes)},
-      {"abab", Repeated("ab", kBytes)},
-      {"han", Repeated("\xE4\xB8\xAD", kBytes)},
-      {"emoji", Repeated("\xF0\x9F\x98\x80", kBytes)},
-      {"crlf", Repeated("\r\n", kBytes)},
-      {"bytes_80", Repeated("\x80", kBytes)},
-      {"random_letters", RandomBytes("abcdefghijklmnopqrstuvwxyz", kBytes)},
-      {"random_punctuation", RandomBytes("!#$%&()*+,-.:;<=>?@[]^_{|}~", kBytes)},
-      {"random_blanks", RandomBytes(" \t\n\r", kBytes)},
+      {"letter", {"a"}},
+      {"spaces", {" "}},
+      {"newlines", {"\n"}},
+      {"crlf", {"\r\n"}},
+      {"digits", {"1234567890"}},
+      {"carets", {"^"}},
+      {"abab", {"ab"}},
+      {"cases", {"aA"}},
+      {"letter_digit", {"a1"}},
+      {"han", {"\u4E2D"}},
+      {"emoji", {"\U0001F600"}},
+      {"families", {"\U0001F468\u200D\U0001F469\u200D\U0001F467"}},
+      {"marks", {"\u0301"}},
+      {"bytes_80", {"\x80"}},
+      {"contractions", {"'s"}},
+      {"random_letters", BytesOf("abcdefghijklmnopqrstuvwxyz")},
+      {"random_cases", BytesOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")},
+      {"random_base64",
+       BytesOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/")},
+      {"random_hex", BytesOf("0123456789abcdef")},
+      {"random_punctuation", BytesOf("!#$%&()*+,-.:;<=>?@[]^_{|}~")},
+      {"random_blanks", BytesOf(" \t\n\r")},
+      {"random_han", Characters(0x4E00, 20000)},
+      {"random_kana", Characters(0x3041, 180)},
+      {"random_hangul", Characters(0xAC00, 11000)},
+      {"random_cyrillic", Characters(0x410, 64)},
+      {"random_thai", Characters(0xE01, 58)},
+      {"random_bytes", Bytes(0, 256)},
   };
   return texts;
 }
@@ -265,10 +301,12 @@ const std::vector<Pathological>& PathologicalTexts() {
 void BM_Pathological_weir(benchmark::State& state) {
   const Pathological& pathological = PathologicalTexts()[static_cast<size_t>(state.range(0))];
   const Tokenizer* tokenizer = Find(kEncodings[state.range(1)]);
+  const std::string text =
+      RandomUnits(pathological.units, static_cast<size_t>(state.range(2)) * 1000000);
   size_t tokens = 0;
-  for (auto _ : state) tokens += tokenizer->Count(pathological.text);
+  for (auto _ : state) tokens += tokenizer->Count(text);
   benchmark::DoNotOptimize(tokens);
-  state.SetBytesProcessed(static_cast<int64_t>(pathological.text.size()) * state.iterations());
+  state.SetBytesProcessed(static_cast<int64_t>(text.size()) * state.iterations());
   state.SetLabel(std::string(pathological.name) + " " + kEncodings[state.range(1)]);
 }
 
@@ -339,8 +377,8 @@ BENCHMARK(BM_Count_weir)->Apply(Workloads)->Args({3, 1000000, 0})->Args({3, 1000
 // A megabyte of one letter takes the neighbour minutes; 16 KiB shows it.
 BENCHMARK(BM_Count_hash_map)->Apply(Workloads)->Args({3, 16384, 0})->Args({3, 16384, 1});
 BENCHMARK(BM_Pathological_weir)
-    ->ArgNames({"text", "encoding"})
-    ->ArgsProduct({benchmark::CreateDenseRange(0, 10, 1), {0, 1}});
+    ->ArgNames({"text", "encoding", "MB"})
+    ->ArgsProduct({benchmark::CreateDenseRange(0, 26, 1), {0, 1}, {1, 16}});
 // One that the number of bytes refuses, and one that has to be counted.
 BENCHMARK(BM_CountUpTo_weir)->ArgName("bytes")->Arg(10 << 20)->Arg(100 << 10);
 BENCHMARK(BM_Counter_weir);
