@@ -95,8 +95,11 @@ void Start(absl::Span<const Seat> seats, uint64_t seed, int64_t* credits) {
 class SmoothPool final : public Pool {
  public:
   SmoothPool(std::vector<Member> members, std::vector<Hash128> names, Cursors* cursors,
-             uint64_t seed)
-      : members_(std::move(members)), names_(std::move(names)), cursors_(cursors) {
+             const state::Identity& identity, uint64_t seed)
+      : members_(std::move(members)),
+        names_(std::move(names)),
+        cursors_(cursors),
+        identity_(identity) {
     std::vector<int> order(members_.size());
     std::iota(order.begin(), order.end(), 0);
     const auto priority = [this](int i) { return members_[static_cast<size_t>(i)].priority; };
@@ -107,7 +110,7 @@ class SmoothPool final : public Pool {
       tiers_.back().seats.push_back(
           {order[i], static_cast<int32_t>(members_[static_cast<size_t>(order[i])].weight), 0});
     }
-    const state::LockHolder lock(cursors_->lock, state::kPrivateOwner);
+    const state::LockHolder lock(cursors_->lock, identity_);
     const std::vector<Place> places = Bind();
     for (const Tier& tier : tiers_) {
       const bool unknown = std::all_of(tier.seats.begin(), tier.seats.end(), [&](const Seat& seat) {
@@ -140,7 +143,7 @@ class SmoothPool final : public Pool {
 
  private:
   size_t PickAmong(const Tier& tier, const Choice& usable) {
-    const state::LockHolder lock(cursors_->lock, state::kPrivateOwner);
+    const state::LockHolder lock(cursors_->lock, identity_);
     if (cursors_->evictions != evictions_) Bind();
     return PickSeat(tier.seats, usable, cursors_->credits);
   }
@@ -158,6 +161,7 @@ class SmoothPool final : public Pool {
   const std::vector<Member> members_;
   const std::vector<Hash128> names_;
   Cursors* const cursors_;
+  const state::Identity& identity_;
   std::vector<Tier> tiers_;
   uint32_t evictions_ = 0;
 };
@@ -194,7 +198,8 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(state::Segment* segment, std:
   std::vector<Hash128> names;
   names.reserve(members.size());
   for (const Member& member : members) names.push_back(SipHash(segment->seed(), member.name));
-  return std::make_unique<SmoothPool>(std::move(members), std::move(names), *cursors, seed);
+  return std::make_unique<SmoothPool>(std::move(members), std::move(names), *cursors,
+                                      segment->identity(), seed);
 }
 
 }  // namespace weir::balance

@@ -1,11 +1,17 @@
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "base/text.h"
+#include "state/identity.h"
 #include "state/spin_lock.h"
 #include "weir/state.h"
 
@@ -15,13 +21,14 @@ namespace {
 constexpr size_t kMinBytes = size_t{512} << 10;
 constexpr size_t kWorthHugePages = size_t{64} << 20;
 constexpr size_t kMaxNameBytes = 48;
-constexpr size_t kAlignment = 64;
+constexpr size_t kAlignment = 128;
 constexpr uint32_t kMaxRegions = 1024;
 constexpr uint64_t kMagic = 0x746E656D67657377;  // "wsegment", read as little-endian bytes
-constexpr uint32_t kLayoutVersion = 1;
+constexpr uint32_t kLayoutVersion = 2;
 
 // The layout: this header, then the regions one after another. Places are offsets from the start,
-// so the block means the same wherever it is mapped.
+// so the block means the same wherever it is mapped. A region exists once `region_count` counts it,
+// which is the last store of making one.
 struct RegionEntry {
   char name[kMaxNameBytes];
   uint64_t name_bytes;
@@ -30,50 +37,57 @@ struct RegionEntry {
 };
 
 struct alignas(kAlignment) SegmentHeader {
-  uint64_t magic;
+  std::atomic<uint64_t> magic;
   uint32_t layout_version;
-  uint32_t region_count;
+  std::atomic<uint32_t> region_count;
   uint64_t bytes;
-  uint64_t used;
   uint64_t seed;
   LockWord lock;  // guards the directory
+  ProcessTable processes;
   RegionEntry regions[kMaxRegions];
 };
 
 constexpr uint64_t RoundUp(uint64_t bytes) { return (bytes + kAlignment - 1) & ~(kAlignment - 1); }
 
+absl::Status SystemError(std::string_view what, const std::string& path, int error) {
+  // strerror keeps its text in memory that threads share; the number says it all.
+  const std::string why = Concat({what, " ", path, ": error ", std::to_string(error)});
+  if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(why);
+  if (error == EACCES || error == EPERM || error == EROFS) return absl::PermissionDeniedError(why);
+  if (error == ENOSPC || error == ENOMEM || error == EFBIG || error == EDQUOT) {
+    return absl::ResourceExhaustedError(why);
+  }
+  return absl::InternalError(why);
+}
+
+// For memory that is only looked at, where nobody is to be waited for.
+class NoIdentity final : public Identity {
+ public:
+  bool IsGone(uint32_t) const override { return false; }
+  void BecomeChild() override {}
+};
+
 // A segment at some address; what is inside lives in the layout, nothing in this object.
 class MappedSegment final : public Segment {
  public:
-  MappedSegment() = default;
+  MappedSegment(void* base, size_t bytes, bool writable)
+      : base_(static_cast<char*>(base)), bytes_(bytes), writable_(writable) {}
   ~MappedSegment() override {
-    if (base_ != nullptr) munmap(base_, bytes_);
+    identity_ = nullptr;
+    munmap(base_, bytes_);
   }
   MappedSegment(const MappedSegment&) = delete;
   MappedSegment& operator=(const MappedSegment&) = delete;
 
-  // Takes zeroed memory of this process; false when there is none.
-  bool MapPrivate(size_t bytes) {
-    void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED) return false;
-    base_ = static_cast<char*>(base);
-    bytes_ = bytes;
-#ifdef MADV_HUGEPAGE
-    // Counters are touched at random: with small pages, a large table costs a page walk each time.
-    // A wish only; whether it is granted changes nothing but speed.
-    if (bytes >= kWorthHugePages) static_cast<void>(madvise(base, bytes, MADV_HUGEPAGE));
-#endif
-    return true;
-  }
+  void set_identity(std::unique_ptr<Identity> identity) { identity_ = std::move(identity); }
 
   // Writes the header of an empty segment into zeroed memory.
   void Format(uint64_t seed) {
     header().layout_version = kLayoutVersion;
     header().bytes = bytes_;
-    header().used = RoundUp(sizeof(SegmentHeader));
     header().seed = seed;
     // Last: a block without it is not a segment.
-    header().magic = kMagic;
+    header().magic.store(kMagic, std::memory_order_release);
   }
 
   absl::StatusOr<void*> Region(std::string_view name, size_t bytes) override {
@@ -84,8 +98,15 @@ class MappedSegment final : public Segment {
     if (bytes == 0) {
       return absl::InvalidArgumentError(Concat({"region \"", name, "\": 0 bytes wanted"}));
     }
-    const LockHolder lock(header().lock, kPrivateOwner);
-    for (uint32_t i = 0; i < header().region_count; ++i) {
+    if (!writable_) return FindRegion(name, bytes);
+    const LockHolder lock(header().lock, *identity_);
+    auto found = FindRegion(name, bytes);
+    return absl::IsNotFound(found.status()) ? Allocate(name, bytes) : std::move(found);
+  }
+
+  absl::StatusOr<void*> FindRegion(std::string_view name, size_t bytes) const override {
+    const uint32_t count = header().region_count.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < count; ++i) {
       const RegionEntry& entry = header().regions[i];
       if (std::string_view(entry.name, entry.name_bytes) != name) continue;
       if (entry.bytes == bytes) return static_cast<void*>(base_ + entry.offset);
@@ -93,61 +114,198 @@ class MappedSegment final : public Segment {
           Concat({"region \"", name, "\" exists with ", std::to_string(entry.bytes), " bytes, not ",
                   std::to_string(bytes)}));
     }
-    return Allocate(name, bytes);
+    return absl::NotFoundError(Concat({"region \"", name, "\" does not exist"}));
   }
 
   uint64_t seed() const override { return header().seed; }
+  size_t bytes() const override { return bytes_; }
   size_t bytes_used() const override {
-    const LockHolder lock(header().lock, kPrivateOwner);
-    return header().used;
+    const uint32_t count = header().region_count.load(std::memory_order_acquire);
+    if (count == 0) return RoundUp(sizeof(SegmentHeader));
+    const RegionEntry& last = header().regions[count - 1];
+    return last.offset + RoundUp(last.bytes);
   }
+  const Identity& identity() const override { return *identity_; }
 
- private:
   SegmentHeader& header() const { return *reinterpret_cast<SegmentHeader*>(base_); }
 
+ private:
   absl::StatusOr<void*> Allocate(std::string_view name, size_t bytes) {
-    const uint64_t left = header().bytes - header().used;
+    const uint64_t used = bytes_used();
+    const uint64_t left = bytes_ - used;
     // `left` is a multiple of the alignment, so what fits unrounded fits rounded.
     if (bytes > left) {
       return absl::ResourceExhaustedError(
           Concat({"region \"", name, "\" wants ", std::to_string(bytes), " bytes, the segment has ",
                   std::to_string(left), " left"}));
     }
-    if (header().region_count == kMaxRegions) {
+    const uint32_t count = header().region_count.load(std::memory_order_relaxed);
+    if (count == kMaxRegions) {
       return absl::ResourceExhaustedError(
           Concat({"region \"", name, "\": the segment's directory is full"}));
     }
-    RegionEntry& entry = header().regions[header().region_count];
+    RegionEntry& entry = header().regions[count];
     std::memcpy(entry.name, name.data(), name.size());
     entry.name_bytes = name.size();
-    entry.offset = header().used;
+    entry.offset = used;
     entry.bytes = bytes;
-    header().used += RoundUp(bytes);
-    ++header().region_count;
+    header().region_count.store(count + 1, std::memory_order_release);
     return static_cast<void*>(base_ + entry.offset);
   }
 
-  char* base_ = nullptr;
-  size_t bytes_ = 0;
+  char* const base_;
+  const size_t bytes_;
+  const bool writable_;
+  std::unique_ptr<Identity> identity_;
 };
 
 static_assert(RoundUp(sizeof(SegmentHeader)) <= kMinBytes / 4);
 
+absl::Status CheckBytes(size_t bytes) {
+  if (bytes >= kMinBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      Concat({"a segment of ", std::to_string(bytes), " bytes is too small: at least ",
+              std::to_string(kMinBytes), " are needed"}));
+}
+
+std::unique_ptr<MappedSegment> Map(int fd, size_t bytes, bool writable) {
+  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  const int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+  void* base = mmap(nullptr, bytes, protection, flags, fd, 0);
+  if (base == MAP_FAILED) return nullptr;
+#ifdef MADV_HUGEPAGE
+  // Counters are touched at random: with small pages, a large table costs a page walk each time.
+  // A wish only; whether it is granted changes nothing but speed.
+  if (bytes >= kWorthHugePages) static_cast<void>(madvise(base, bytes, MADV_HUGEPAGE));
+#endif
+  return std::make_unique<MappedSegment>(base, bytes, writable);
+}
+
+// Closes what nobody took.
+class OwnedFd {
+ public:
+  explicit OwnedFd(int fd) : fd_(fd) {}
+  ~OwnedFd() {
+    if (fd_ >= 0) close(fd_);
+  }
+  OwnedFd(const OwnedFd&) = delete;
+  OwnedFd& operator=(const OwnedFd&) = delete;
+  int get() const { return fd_; }
+  int Take() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+// Is what the file holds a segment of this build?
+absl::Status CheckHeader(const std::string& path, const SegmentHeader& header, uint64_t bytes) {
+  if (header.magic.load(std::memory_order_acquire) != kMagic) {
+    return absl::FailedPreconditionError(Concat({path, " is not a weir segment"}));
+  }
+  if (header.layout_version != kLayoutVersion) {
+    return absl::FailedPreconditionError(
+        Concat({path, " has format ", std::to_string(header.layout_version), ", this build has ",
+                std::to_string(kLayoutVersion), ": remove it, or have it replaced"}));
+  }
+  if (header.bytes != bytes) {
+    return absl::FailedPreconditionError(
+        Concat({path, " has ", std::to_string(bytes), " bytes, not the ",
+                std::to_string(header.bytes), " that it was made with"}));
+  }
+  return absl::OkStatus();
+}
+
+// Gives an empty file its size, with blocks behind it: a hole that finds no room on the disk later
+// would be a SIGBUS.
+absl::Status GiveSize(int fd, const std::string& path, size_t bytes) {
+  const int error = posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+  if (error == 0) return absl::OkStatus();
+  static_cast<void>(ftruncate(fd, 0));
+  return SystemError("no room for", path, error);
+}
+
+// The file's segment with the whole-file lock held; formats it if nobody has.
+absl::StatusOr<std::unique_ptr<MappedSegment>> MapFile(int fd, const std::string& path,
+                                                       const FileOptions& options) {
+  struct stat found = {};
+  if (fstat(fd, &found) != 0) return SystemError("can not look at", path, errno);
+  if (!S_ISREG(found.st_mode)) {
+    return absl::FailedPreconditionError(Concat({path, " is not a file"}));
+  }
+  auto bytes = static_cast<size_t>(found.st_size);
+  const bool empty = bytes == 0;
+  if (empty) {
+    bytes = options.bytes & ~(kAlignment - 1);
+    if (absl::Status status = GiveSize(fd, path, bytes); !status.ok()) return status;
+  } else if (bytes < kMinBytes) {
+    return absl::FailedPreconditionError(Concat({path, " is not a weir segment"}));
+  }
+  auto segment = Map(fd, bytes, true);
+  if (segment == nullptr) return SystemError("can not map", path, errno);
+  const SegmentHeader& header = segment->header();
+  // A maker that died before the last store left zeroes where the magic number will be.
+  const bool half_made = header.magic.load(std::memory_order_acquire) == 0 &&
+                         header.region_count.load(std::memory_order_relaxed) == 0;
+  if (empty || half_made) segment->Format(options.seed);
+  if (absl::Status status = CheckHeader(path, header, bytes); !status.ok()) return status;
+  return segment;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Segment>> Segment::CreatePrivate(const SegmentOptions& options) {
-  if (options.bytes < kMinBytes) {
-    return absl::InvalidArgumentError(
-        Concat({"a segment of ", std::to_string(options.bytes), " bytes is too small: at least ",
-                std::to_string(kMinBytes), " are needed"}));
-  }
+  if (absl::Status status = CheckBytes(options.bytes); !status.ok()) return status;
   const size_t bytes = options.bytes & ~(kAlignment - 1);
-  auto segment = std::make_unique<MappedSegment>();
-  if (!segment->MapPrivate(bytes)) {
+  auto segment = Map(-1, bytes, true);
+  if (segment == nullptr) {
     return absl::ResourceExhaustedError(
         Concat({"no memory for a segment of ", std::to_string(bytes), " bytes"}));
   }
   segment->Format(options.seed);
+  segment->set_identity(std::make_unique<PrivateIdentity>());
+  return absl::StatusOr<std::unique_ptr<Segment>>(std::move(segment));
+}
+
+absl::StatusOr<std::unique_ptr<Segment>> Segment::OpenFile(const std::string& path,
+                                                           const FileOptions& options) {
+  if (absl::Status status = CheckBytes(options.bytes); !status.ok()) return status;
+  for (bool replaced = false;; replaced = true) {
+    OwnedFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    if (fd.get() < 0) return SystemError("can not open", path, errno);
+    if (!LockWholeFile(fd.get())) return SystemError("can not lock", path, errno);
+    struct stat opened = {}, named = {};
+    if (fstat(fd.get(), &opened) != 0) return SystemError("can not look at", path, errno);
+    if (stat(path.c_str(), &named) != 0 || named.st_ino != opened.st_ino) {
+      continue;  // somebody replaced it while we waited
+    }
+    auto segment = MapFile(fd.get(), path, options);
+    if (absl::IsFailedPrecondition(segment.status()) && options.replace && !replaced) {
+      if (unlink(path.c_str()) != 0) return SystemError("can not replace", path, errno);
+      continue;
+    }
+    UnlockWholeFile(fd.get());
+    if (!segment.ok()) return segment.status();
+    ProcessTable* processes = &(*segment)->header().processes;
+    (*segment)->set_identity(std::make_unique<FileIdentity>(fd.Take(), processes));
+    return absl::StatusOr<std::unique_ptr<Segment>>(*std::move(segment));
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Segment>> Segment::OpenReadOnly(const std::string& path) {
+  OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError("can not open", path, errno);
+  struct stat found = {};
+  if (fstat(fd.get(), &found) != 0) return SystemError("can not look at", path, errno);
+  const auto bytes = static_cast<size_t>(found.st_size);
+  if (!S_ISREG(found.st_mode) || bytes < kMinBytes) {
+    return absl::FailedPreconditionError(Concat({path, " is not a weir segment"}));
+  }
+  auto segment = Map(fd.get(), bytes, false);
+  if (segment == nullptr) return SystemError("can not map", path, errno);
+  if (absl::Status status = CheckHeader(path, segment->header(), bytes); !status.ok()) {
+    return status;
+  }
+  segment->set_identity(std::make_unique<NoIdentity>());
   return absl::StatusOr<std::unique_ptr<Segment>>(std::move(segment));
 }
 

@@ -13,8 +13,9 @@
 //
 // Keys are placed by linear probing within a bounded stretch (kProbeLimit), so no look-up walks a
 // full table. A slot once used never becomes unused again, only another key's: probing may
-// therefore stop at the first unused slot. Two threads that claim one new key meet at a claim lock
-// chosen by the key, so a key never has two slots.
+// therefore stop at the first unused slot, which shows in a table of one byte per slot. Two threads
+// that claim one new key meet at a claim lock chosen by the key, so a key never has two slots. The
+// locks of processes that died are taken over.
 //
 // Threads: any thread; at() only between Lock and Unlock of that slot. Whoever holds several slot
 // locks takes them in ascending order, and calls FindOrClaim while holding none. Cost: Find touches
@@ -60,13 +61,23 @@ struct alignas(64) TableHeader {
   ClaimLock claim_locks[kClaimLocks];
 };
 
+// One byte for each slot, so that looking a key up in a table larger than the caches misses them
+// once: 0 for a slot that was never used, else some bits of its key's hash.
+using Mark = std::atomic<uint8_t>;
+static_assert(Mark::is_always_lock_free && sizeof(Mark) == 1);
+
 struct TableMemory {
   TableHeader* header = nullptr;
+  Mark* marks = nullptr;
   void* slots = nullptr;
+  const Identity* identity = nullptr;
 };
-// Finds or makes a table's two regions. FAILED_PRECONDITION: it exists with slots of another size.
+// Finds or makes a table's three regions. FAILED_PRECONDITION: it exists with slots of another
+// size.
 absl::StatusOr<TableMemory> OpenTable(Segment* segment, std::string_view name, uint32_t capacity,
                                       uint32_t slot_bytes);
+// Finds them, writing nothing. NOT_FOUND: there are none.
+absl::StatusOr<TableMemory> FindTable(Segment* segment, std::string_view name, uint32_t slot_bytes);
 
 template <class Payload>
 class Table {
@@ -79,7 +90,14 @@ class Table {
   static absl::StatusOr<Table> Open(Segment* segment, std::string_view name, uint32_t capacity) {
     auto memory = OpenTable(segment, name, capacity, sizeof(Slot));
     if (!memory.ok()) return memory.status();
-    return Table(memory->header, static_cast<Slot*>(memory->slots));
+    return Table(*memory);
+  }
+
+  // One that exists, also in a read-only segment, for looking through it.
+  static absl::StatusOr<Table> OpenExisting(Segment* segment, std::string_view name) {
+    auto memory = FindTable(segment, name, sizeof(Slot));
+    if (!memory.ok()) return memory.status();
+    return Table(*memory);
   }
 
   // As fixed by whoever opened the table first.
@@ -90,13 +108,17 @@ class Table {
   // The slot of `key`; nullopt when it has none.
   std::optional<uint32_t> Find(Hash128 key) const {
     key = Usable(key);
+    const uint8_t mark = MarkOf(key);
     uint32_t slot = Home(key);
-    // In a large table each probe misses the cache: the first ones shall miss together.
-    __builtin_prefetch(&slots_[Next(slot)]);
-    __builtin_prefetch(&slots_[Next(Next(slot))]);
+    // Most keys are at home: its memory comes while the marks are read.
+    PrefetchSlot(slot);
     for (uint32_t probe = 0; probe < probe_limit_; ++probe, slot = Next(slot)) {
-      if (Holds(slot, key)) return slot;
-      if (Unused(slot)) return std::nullopt;
+      const uint8_t found = marks_[slot].load(std::memory_order_acquire);
+      if (found == mark) {
+        PrefetchSlot(slot);
+        if (Holds(slot, key)) return slot;
+      }
+      if (found == 0) return std::nullopt;
     }
     return std::nullopt;
   }
@@ -108,7 +130,7 @@ class Table {
   std::optional<uint32_t> FindOrClaim(Hash128 key, Idle&& idle) const {
     if (const auto found = Find(key)) return found;
     key = Usable(key);
-    const LockHolder claim(header_->claim_locks[key.hi % kClaimLocks].word, kPrivateOwner);
+    const LockHolder claim(header_->claim_locks[key.hi % kClaimLocks].word, *identity_);
     // Whoever held the claim lock before may just have claimed this key.
     if (const auto found = Find(key)) return found;
     uint32_t unused = 0;
@@ -118,16 +140,18 @@ class Table {
       ++unused;
     }
     if (unused < kPreferUnused && unused < probe_limit_) {
-      if (const auto taken = ClaimFrom(key, unused, probe_limit_, idle)) return taken;
+      if (const auto taken = ClaimFrom(key, unused, Busy::kPassBy, idle)) return taken;
     }
-    return ClaimFrom(key, 0, probe_limit_, idle);
+    if (const auto taken = ClaimFrom(key, 0, Busy::kPassBy, idle)) return taken;
+    // What looks at work may be the slot of a process that died over it.
+    return ClaimFrom(key, 0, Busy::kTakeOver, idle);
   }
 
   // Locks `slot` if it still belongs to `key`; false, and nothing locked, when it changed hands.
   bool Lock(uint32_t slot, Hash128 key) const {
     key = Usable(key);
     if (slot >= slot_count_ || !Holds(slot, key)) return false;
-    state::Lock(slots_[slot].lock, kPrivateOwner);
+    state::Lock(slots_[slot].lock, *identity_);
     if (Holds(slot, key)) return true;
     Unlock(slot);
     return false;
@@ -143,22 +167,43 @@ class Table {
   }
 
   Payload& at(uint32_t slot) const { return slots_[slot].payload; }
+  // Four bytes beside the payload, zeroed with it.
+  uint32_t& tag(uint32_t slot) const { return slots_[slot].tag; }
+
+  // For looking through the table: the slot's key, all zero when it was never used. What is read
+  // without the lock may be of two moments.
+  Hash128 key(uint32_t slot) const {
+    return {slots_[slot].key_hi.load(std::memory_order_acquire),
+            slots_[slot].key_lo.load(std::memory_order_acquire)};
+  }
+  // Who holds the slot's lock; 0 = nobody.
+  uint32_t holder(uint32_t slot) const { return slots_[slot].lock.load(std::memory_order_acquire); }
+
+  // Asks for the memory in which `key` will be looked for: with several keys to find, their cache
+  // misses then pass together.
+  void Prefetch(Hash128 key) const {
+    const uint32_t home = Home(Usable(key));
+    __builtin_prefetch(&marks_[home]);
+    PrefetchSlot(home);
+  }
 
  private:
   struct alignas(64) Slot {
-    // Written only under `lock`; an unused slot has the key 0, 0.
+    // Written only under `lock`; a slot that was never used has the key 0, 0.
     std::atomic<uint64_t> key_hi, key_lo;
     LockWord lock;
-    uint32_t reserved;
+    uint32_t tag;
     alignas(8) Payload payload;
   };
   static_assert(sizeof(Payload) % sizeof(uint64_t) == 0, "payloads are zeroed in 64-bit words");
 
-  Table(TableHeader* header, Slot* slots)
-      : header_(header),
-        slots_(slots),
-        slot_count_(header->slots),
-        probe_limit_(std::min(header->slots, kProbeLimit)) {}
+  explicit Table(const TableMemory& memory)
+      : header_(memory.header),
+        slots_(static_cast<Slot*>(memory.slots)),
+        marks_(memory.marks),
+        identity_(memory.identity),
+        slot_count_(memory.header->slots),
+        probe_limit_(std::min(memory.header->slots, kProbeLimit)) {}
 
   static Hash128 Usable(Hash128 key) {
     if (key.hi == 0 && key.lo == 0) key.lo = 1;
@@ -167,26 +212,35 @@ class Table {
   uint32_t Home(Hash128 key) const {
     return static_cast<uint32_t>((static_cast<uint128>(key.lo) * slot_count_) >> 64);
   }
+  static uint8_t MarkOf(Hash128 key) {
+    return static_cast<uint8_t>(1 + ((key.hi >> 32) * 255 >> 32));
+  }
+  void PrefetchSlot(uint32_t slot) const {
+    for (size_t line = 0; line < sizeof(Slot); line += 64) {
+      __builtin_prefetch(reinterpret_cast<const char*>(&slots_[slot]) + line, 1);
+    }
+  }
   uint32_t Next(uint32_t slot) const { return slot + 1 == slot_count_ ? 0 : slot + 1; }
   bool Holds(uint32_t slot, Hash128 key) const {
     return slots_[slot].key_lo.load(std::memory_order_acquire) == key.lo &&
            slots_[slot].key_hi.load(std::memory_order_acquire) == key.hi;
   }
-  bool Unused(uint32_t slot) const {
-    return slots_[slot].key_lo.load(std::memory_order_acquire) == 0 &&
-           slots_[slot].key_hi.load(std::memory_order_acquire) == 0;
-  }
+  bool Unused(uint32_t slot) const { return marks_[slot].load(std::memory_order_acquire) == 0; }
+
+  enum class Busy : uint8_t { kPassBy, kTakeOver };
 
   // Takes the first slot from `from` probes on that is unused or idle.
   template <class Idle>
-  std::optional<uint32_t> ClaimFrom(Hash128 key, uint32_t from, uint32_t to, Idle& idle) const {
+  std::optional<uint32_t> ClaimFrom(Hash128 key, uint32_t from, Busy busy, Idle& idle) const {
     uint32_t slot = (Home(key) + from) % slot_count_;
-    for (uint32_t probe = from; probe < to; ++probe, slot = Next(slot)) {
+    for (uint32_t probe = from; probe < probe_limit_; ++probe, slot = Next(slot)) {
       if (Unused(slot)) {
         // Another key may be moving in. Passing by before it has would leave this key behind a slot
         // that still looks unused, where nobody would find it.
-        state::Lock(slots_[slot].lock, kPrivateOwner);
-      } else if (!TryLock(slots_[slot].lock, kPrivateOwner)) {
+        state::Lock(slots_[slot].lock, *identity_);
+      } else if (busy == Busy::kTakeOver) {
+        if (!TryTakeOver(slots_[slot].lock, *identity_)) continue;
+      } else if (!TryLock(slots_[slot].lock, *identity_)) {
         continue;  // at work, hence not idle
       }
       const bool take = Unused(slot) || idle(static_cast<const Payload&>(slots_[slot].payload));
@@ -199,17 +253,23 @@ class Table {
 
   void Assign(uint32_t slot, Hash128 key) const {
     // With half of its new key the slot is nobody's while the payload is wiped, which is what keeps
-    // a reader without a lock from taking one key's payload for another's.
+    // a reader without a lock from taking one key's payload for another's, and what makes dying in
+    // between harmless: a slot that nobody finds, and that is idle.
     slots_[slot].key_hi.store(key.hi, std::memory_order_release);
+    slots_[slot].tag = 0;
     auto* words = reinterpret_cast<uint64_t*>(&slots_[slot].payload);
     for (size_t i = 0; i < sizeof(Payload) / sizeof(uint64_t); ++i) {
       std::atomic_ref<uint64_t>(words[i]).store(0, std::memory_order_release);
     }
     slots_[slot].key_lo.store(key.lo, std::memory_order_release);
+    // Last: until then nobody finds the key, and whoever claims it too waits at the claim lock.
+    marks_[slot].store(MarkOf(key), std::memory_order_release);
   }
 
   TableHeader* header_;
   Slot* slots_;
+  Mark* marks_;
+  const Identity* identity_;
   uint32_t slot_count_;
   uint32_t probe_limit_;
 };

@@ -23,20 +23,20 @@ TEST_CASE("a region is zeroed, aligned and found again by its name") {
   const size_t before = segment->bytes_used();
   auto first = segment->Region("alpha", 1000);
   REQUIRE(first.ok());
-  CHECK(reinterpret_cast<uintptr_t>(*first) % 64 == 0);
+  CHECK(reinterpret_cast<uintptr_t>(*first) % 128 == 0);
   const auto* bytes = static_cast<const char*>(*first);
   CHECK(std::string(bytes, 1000) == std::string(1000, '\0'));
   auto second = segment->Region("alphb", 1);
   REQUIRE(second.ok());
   CHECK(static_cast<char*>(*second) >= bytes + 1000);
-  CHECK(segment->bytes_used() == before + 1024 + 64);
+  CHECK(segment->bytes_used() == before + 1024 + 128);
 
   std::memset(*first, 'x', 1000);
   auto again = segment->Region("alpha", 1000);
   REQUIRE(again.ok());
   CHECK(*again == *first);
   CHECK(*static_cast<const char*>(*second) == 0);
-  CHECK(segment->bytes_used() == before + 1024 + 64);
+  CHECK(segment->bytes_used() == before + 1024 + 128);
 }
 
 TEST_CASE("names of regions are compared as a whole, any bytes") {

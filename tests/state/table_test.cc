@@ -266,20 +266,21 @@ TEST_CASE("a reader without a lock sees one key's words or none") {
 
 TEST_CASE("the spin lock excludes, also when there are more threads than processors") {
   LockWord word{0};
+  const PrivateIdentity identity;
   uint64_t count = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 16; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 5000; ++i) {
-        const LockHolder lock(word, kPrivateOwner);
+        const LockHolder lock(word, identity);
         ++count;
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(count == 16 * 5000);
-  CHECK(TryLock(word, kPrivateOwner));
-  CHECK_FALSE(TryLock(word, kPrivateOwner));
+  CHECK(TryLock(word, identity));
+  CHECK_FALSE(TryLock(word, identity));
 }
 
 }  // namespace
