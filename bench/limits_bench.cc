@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,16 +30,26 @@ Rule MakeRule(Algorithm algorithm, const std::string& name) {
   return {.name = name, .algorithm = algorithm, .amount = uint64_t{1} << 50, .window_ns = kMinute};
 }
 
+// Five, as a request has: consumer, team, product, backend, all.
+std::vector<Rule> MakeRules() {
+  Rule month = MakeRule(Algorithm::kCalendar, "month");
+  month.window_ns = 0;
+  return {MakeRule(Algorithm::kSlidingWindow, "window"),
+          MakeRule(Algorithm::kTokenBucket, "bucket"),
+          MakeRule(Algorithm::kSlidingWindow, "requests"), month,
+          MakeRule(Algorithm::kTokenBucket, "backend")};
+}
+
 struct Setup {
-  explicit Setup(uint32_t counters) {
-    auto made = state::Segment::CreatePrivate({.bytes = size_t{512} << 20, .seed = 1});
+  explicit Setup(uint32_t counters, const std::string& path = {}) {
+    constexpr size_t kSmallBytes = size_t{4} << 20;
+    const size_t bytes = counters > kManyKeys / 2 ? size_t{1} << 30 : kSmallBytes;
+    auto made = path.empty() ? state::Segment::CreatePrivate({.bytes = bytes, .seed = 1})
+                             : state::Segment::OpenFile(path, {.bytes = bytes, .seed = 1});
     segment = *std::move(made);
-    auto created = Limiter::Create(
-        segment.get(),
-        {MakeRule(Algorithm::kSlidingWindow, "window"), MakeRule(Algorithm::kTokenBucket, "bucket"),
-         MakeRule(Algorithm::kSlidingWindow, "requests")},
-        {.max_counters = counters});
+    auto created = Limiter::Create(segment.get(), MakeRules(), {.max_counters = counters});
     limiter = *std::move(created);
+    if (!path.empty()) std::filesystem::remove(path);
   }
   std::unique_ptr<state::Segment> segment;
   std::unique_ptr<Limiter> limiter;
@@ -47,19 +59,30 @@ Limiter& Small() {
   static Setup* setup = new Setup(1024);
   return *setup->limiter;
 }
+Limiter& Mapped() {
+  static Setup* setup =
+      new Setup(1024, (std::filesystem::temp_directory_path() / "weir-limits-bench").string());
+  return *setup->limiter;
+}
 Limiter& Large() {
   static Setup* setup = new Setup(kManyKeys);
   return *setup->limiter;
 }
-
-const std::vector<std::string>& Keys() {
-  static const auto* keys = [] {
-    auto* made = new std::vector<std::string>;
-    for (size_t i = 0; i < kManyKeys; ++i) made->push_back("consumer-" + std::to_string(i));
-    return made;
-  }();
-  return *keys;
+Limiter& LargeForFive() {
+  static Setup* setup = new Setup(5 * kManyKeys);
+  return *setup->limiter;
 }
+
+// A key of eight bytes, made where it is needed: a table of a million strings would be measured as
+// much as the limiter.
+class Key {
+ public:
+  explicit Key(uint64_t number) { std::memcpy(bytes_, &number, sizeof(bytes_)); }
+  operator std::string_view() const { return {bytes_, sizeof(bytes_)}; }
+
+ private:
+  char bytes_[8];
+};
 
 // The neighbour.
 class MutexMap {
@@ -116,6 +139,63 @@ void OwnKeysReserveSettle(benchmark::State& state) {
 }
 BENCHMARK(OwnKeysReserveSettle)->Threads(2);
 
+void OneKeyReserveSettleMappedFile(benchmark::State& state) {
+  int64_t clock = 0;
+  const auto rule = static_cast<uint32_t>(state.range(0));
+  for (auto _ : state) ReserveAndSettle(Mapped(), rule, "team-red", Tick(clock));
+}
+BENCHMARK(OneKeyReserveSettleMappedFile)->ArgName("bucket")->Arg(0)->Arg(1);
+
+void OneKeyTakeMappedFile(benchmark::State& state) {
+  int64_t clock = 0;
+  const Charge charge = {
+      .rule = static_cast<uint32_t>(state.range(0)), .key = "team-red", .cost = 1};
+  for (auto _ : state) benchmark::DoNotOptimize(Mapped().Take({&charge, 1}, Tick(clock)));
+}
+BENCHMARK(OneKeyTakeMappedFile)->ArgName("bucket")->Arg(0)->Arg(1);
+
+// Five limits, all or nothing.
+void TakeFive(Limiter& limiter, std::string_view key, Now now) {
+  const Charge charges[] = {{.rule = 0, .key = key, .cost = 1},
+                            {.rule = 1, .key = key, .cost = 1},
+                            {.rule = 2, .key = key, .cost = 1},
+                            {.rule = 3, .key = key, .cost = 1},
+                            {.rule = 4, .key = key, .cost = 1}};
+  benchmark::DoNotOptimize(limiter.Take(charges, now));
+}
+
+void FiveLimitsTake(benchmark::State& state) {
+  int64_t clock = 0;
+  for (auto _ : state) TakeFive(Small(), "team-red", Tick(clock));
+}
+BENCHMARK(FiveLimitsTake);
+
+void FiveLimitsMillionKeysTake(benchmark::State& state) {
+  for (uint64_t i = 0; i < kManyKeys; ++i) TakeFive(LargeForFive(), Key(i), {});
+  Random random(7);
+  int64_t clock = 0;
+  for (auto _ : state) TakeFive(LargeForFive(), Key(random.Below(kManyKeys)), Tick(clock));
+}
+BENCHMARK(FiveLimitsMillionKeysTake);
+
+void FairShareTake(benchmark::State& state) {
+  static auto* setup = [] {
+    auto* made = new Setup(1024);
+    Rule rule = MakeRule(Algorithm::kSlidingWindow, "shared");
+    rule.share = true;
+    made->limiter = *Limiter::Create(made->segment.get(), {rule}, {});
+    return made;
+  }();
+  int64_t clock = 0;
+  Random random(1);
+  for (auto _ : state) {
+    const Key key(random.Below(16));
+    const Charge charge = {.rule = 0, .key = key, .cost = 1};
+    benchmark::DoNotOptimize(setup->limiter->Take({&charge, 1}, Tick(clock)));
+  }
+}
+BENCHMARK(FairShareTake);
+
 void OneKeyTake(benchmark::State& state) {
   int64_t clock = 0;
   const Charge charge = {
@@ -150,7 +230,8 @@ BENCHMARK(ThreeLimitsReserveSettle);
 void MillionKeysTake(benchmark::State& state) {
   const auto rule = static_cast<uint32_t>(state.range(0));
   if (state.thread_index() == 0) {
-    for (const std::string& key : Keys()) {
+    for (uint64_t i = 0; i < kManyKeys; ++i) {
+      const Key key(i);
       const Charge charge = {.rule = rule, .key = key, .cost = 1};
       Large().Take({&charge, 1}, {});
     }
@@ -158,7 +239,8 @@ void MillionKeysTake(benchmark::State& state) {
   Random random(static_cast<uint64_t>(state.thread_index()));
   int64_t clock = 0;
   for (auto _ : state) {
-    const Charge charge = {.rule = rule, .key = Keys()[random.Below(kManyKeys)], .cost = 1};
+    const Key key(random.Below(kManyKeys));
+    const Charge charge = {.rule = rule, .key = key, .cost = 1};
     benchmark::DoNotOptimize(Large().Take({&charge, 1}, Tick(clock)));
   }
 }
@@ -166,7 +248,8 @@ BENCHMARK(MillionKeysTake)->ArgName("bucket")->Arg(0)->Threads(1)->Threads(2);
 
 void MillionKeysReserveSettle(benchmark::State& state) {
   if (state.thread_index() == 0) {
-    for (const std::string& key : Keys()) {
+    for (uint64_t i = 0; i < kManyKeys; ++i) {
+      const Key key(i);
       const Charge charge = {.rule = 0, .key = key, .cost = 1};
       Large().Take({&charge, 1}, {});
     }
@@ -174,7 +257,7 @@ void MillionKeysReserveSettle(benchmark::State& state) {
   Random random(static_cast<uint64_t>(state.thread_index()));
   int64_t clock = 0;
   for (auto _ : state) {
-    ReserveAndSettle(Large(), 0, Keys()[random.Below(kManyKeys)], Tick(clock));
+    ReserveAndSettle(Large(), 0, Key(random.Below(kManyKeys)), Tick(clock));
   }
 }
 BENCHMARK(MillionKeysReserveSettle)->Threads(1)->Threads(2);
@@ -196,12 +279,12 @@ BENCHMARK(NeighbourMutexMapOwnKeys)->Threads(2);
 
 void NeighbourMutexMapMillionKeys(benchmark::State& state) {
   if (state.thread_index() == 0) {
-    for (const std::string& key : Keys()) Neighbour().Take(key, 1, 0);
+    for (uint64_t i = 0; i < kManyKeys; ++i) Neighbour().Take(Key(i), 1, 0);
   }
   Random random(static_cast<uint64_t>(state.thread_index()));
   int64_t clock = 0;
   for (auto _ : state) {
-    const std::string& key = Keys()[random.Below(kManyKeys)];
+    const Key key(random.Below(kManyKeys));
     benchmark::DoNotOptimize(Neighbour().Take(key, 1, Tick(clock).mono_ns));
   }
 }

@@ -17,7 +17,7 @@ namespace {
 
 struct Item {
   uint64_t value;
-  uint64_t rest[28];  // the size of a limit's counter
+  uint64_t rest[12];  // the size of a limit's counter
 };
 constexpr uint32_t kMaxKeys = 1000000;
 

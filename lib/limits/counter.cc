@@ -2,70 +2,178 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
-#include "base/hash.h"
 #include "base/saturating.h"
+#include "base/text.h"
+#include "limits/arithmetic.h"
 #include "limits/bucket.h"
-#include "limits/window.h"
+#include "limits/period.h"
 
 namespace weir::limits {
+namespace {
 
-int64_t ClampTime(int64_t mono_ns) { return std::clamp(mono_ns, -kMaxTimeNs, kMaxTimeNs); }
+uint64_t PartOf(int64_t whole_ns, int parts) {
+  return CeilDiv(static_cast<uint64_t>(whole_ns), static_cast<uint64_t>(parts));
+}
 
-Spec MakeSpec(const Rule& rule, uint64_t seed) {
+// What shapes a counter's memory is part of its name, so a rule that is reloaded with another
+// window starts new counters instead of misreading the old ones; another amount keeps them.
+void NameCounters(const Rule& rule, const KeyHash& hash, Spec* spec) {
+  const auto begin = [&](std::string_view what) {
+    return hash.Begin(SipHash(hash.seed(), Concat({what, ":", ShapeOf(rule)}), rule.name));
+  };
+  spec->keys = begin("counter");
+  spec->outputs = begin("outputs");
+  spec->overrides = begin("override");
+  spec->share_keys = begin("share");
+  const KeyHash::Start sums = begin("sums");
+  for (size_t i = 0; i < std::size(spec->share_sums); ++i) {
+    spec->share_sums[i] = hash(sums, std::to_string(i));
+  }
+}
+
+void Refund(const Spec& spec, const Terms& terms, Counter& counter, Now now, int64_t number,
+            uint64_t unused) {
+  if (spec.algorithm == Algorithm::kSlidingWindow) {
+    counter.window.Remove(number, unused);
+  } else {
+    BucketRefund(spec, terms, counter.bucket, now.mono_ns, number, unused);
+  }
+}
+
+}  // namespace
+
+std::string ShapeOf(const Rule& rule) {
+  std::string shape = std::to_string(static_cast<int>(rule.algorithm));
+  if (rule.algorithm == Algorithm::kCalendar) {
+    const bool week = rule.period == Period::kWeek;
+    return Concat({shape, ":", std::to_string(static_cast<int>(rule.period)), ":",
+                   week ? std::to_string(rule.week_start) : std::string(), ":",
+                   rule.time_zone == "UTC" ? std::string() : rule.time_zone});
+  }
+  if (rule.algorithm == Algorithm::kConcurrency) return shape;
+  shape = Concat({shape, ":", std::to_string(rule.window_ns)});
+  if (rule.algorithm == Algorithm::kFixedWindow && rule.anchor_unix_ns) {
+    // Anchors a whole number of windows apart mean the same windows.
+    const int64_t phase = *rule.anchor_unix_ns % rule.window_ns;
+    shape += Concat({":", std::to_string(phase < 0 ? phase + rule.window_ns : phase)});
+  }
+  if (rule.share) shape += ":share";
+  return shape;
+}
+
+absl::StatusOr<Spec> MakeSpec(const Rule& rule, const KeyHash& hash) {
   Spec spec;
   spec.algorithm = rule.algorithm;
+  spec.share = rule.share;
   spec.amount = rule.amount;
-  spec.size =
-      rule.algorithm == Algorithm::kTokenBucket && rule.burst != 0 ? rule.burst : rule.amount;
+  spec.burst = rule.burst;
+  spec.share_floor = rule.share_floor;
   spec.window_ns = rule.window_ns;
-  spec.width_ns = static_cast<int64_t>(
-      CeilDiv(static_cast<uint64_t>(rule.window_ns), static_cast<uint64_t>(kWindowBuckets)));
-  // What shapes a counter's memory is part of its name, so a rule that is reloaded with another
-  // window starts new counters instead of misreading the old ones; another amount keeps them.
-  std::string shape = std::to_string(static_cast<int>(rule.algorithm));
-  shape += ':';
-  shape += std::to_string(rule.window_ns);
-  spec.key_seed = SipHash(seed, rule.name, shape).lo;
+  switch (rule.algorithm) {
+    case Algorithm::kSlidingWindow:
+      spec.width = Divider(PartOf(rule.window_ns, kWindowBuckets));
+      break;
+    case Algorithm::kTokenBucket:
+      spec.window = Divider(static_cast<uint64_t>(rule.window_ns));
+      spec.width = Divider(PartOf(rule.window_ns, kBucketPeaks));
+      break;
+    case Algorithm::kCalendar: {
+      auto calendar = Calendar::Make(rule.period, rule.time_zone, rule.week_start);
+      if (!calendar.ok()) return calendar.status();
+      spec.calendar = *std::move(calendar);
+      spec.window_ns = spec.calendar.longest_ns();
+      spec.by_wall_clock = true;
+      break;
+    }
+    case Algorithm::kFixedWindow:
+      spec.window = Divider(static_cast<uint64_t>(rule.window_ns));
+      spec.by_wall_clock = rule.anchor_unix_ns.has_value();
+      // Brought near zero, so that differences to any wall time fit.
+      spec.anchor_ns = rule.anchor_unix_ns.value_or(0) % rule.window_ns;
+      break;
+    case Algorithm::kConcurrency:
+      break;
+  }
+  if (rule.algorithm > Algorithm::kTokenBucket) {
+    spec.leases_end = rule.lease_ns != 0;
+    if (spec.leases_end) spec.width = Divider(PartOf(rule.lease_ns, kLeaseParts));
+  }
+  NameCounters(rule, hash, &spec);
   return spec;
 }
 
-uint64_t Used(const Spec& spec, const Counter& counter, int64_t now_ns) {
-  return spec.algorithm == Algorithm::kSlidingWindow ? WindowUsed(spec, counter.window, now_ns)
-                                                     : BucketUsed(spec, counter.bucket, now_ns);
-}
-
-int64_t RetryAfterNs(const Spec& spec, const Counter& counter, int64_t now_ns, uint64_t cost) {
-  if (cost > spec.size) return kNever;
-  return spec.algorithm == Algorithm::kSlidingWindow
-             ? WindowWaitNs(spec, counter.window, now_ns, spec.size - cost)
-             : BucketWaitNs(spec, counter.bucket, now_ns, spec.size - cost);
-}
-
-int64_t ResetNs(const Spec& spec, const Counter& counter, int64_t now_ns) {
-  return spec.algorithm == Algorithm::kSlidingWindow
-             ? WindowWaitNs(spec, counter.window, now_ns, 0)
-             : BucketWaitNs(spec, counter.bucket, now_ns, 0);
-}
-
-Booking Book(const Spec& spec, Counter& counter, int64_t now_ns, uint64_t cost) {
-  Booking booking;
-  booking.number = spec.algorithm == Algorithm::kSlidingWindow
-                       ? WindowBook(spec, counter.window, now_ns, cost)
-                       : BucketBook(spec, counter.bucket, now_ns, cost);
-  booking.reset_ns = ResetNs(spec, counter, now_ns);
-  counter.empty_at_ns = SaturatingAdd(now_ns, booking.reset_ns);
-  return booking;
-}
-
-void Refund(const Spec& spec, Counter& counter, int64_t now_ns, int64_t booked_at,
-            uint64_t unused) {
-  if (spec.algorithm == Algorithm::kSlidingWindow) {
-    WindowRefund(counter.window, booked_at, unused);
-  } else {
-    BucketRefund(spec, counter.bucket, now_ns, booked_at, unused);
+absl::StatusOr<std::vector<Spec>> MakeSpecs(absl::Span<const Rule> rules, const KeyHash& hash) {
+  std::vector<Spec> specs;
+  specs.reserve(rules.size());
+  for (size_t i = 0; i < rules.size(); ++i) {
+    auto spec = MakeSpec(rules[i], hash);
+    if (!spec.ok()) {
+      return absl::InvalidArgumentError(
+          Concat({"limits rule ", std::to_string(i), " \"", rules[i].name, "\": time_zone ",
+                  StdView(spec.status().message())}));
+    }
+    specs.push_back(*std::move(spec));
   }
-  counter.empty_at_ns = SaturatingAdd(now_ns, ResetNs(spec, counter, now_ns));
+  return specs;
+}
+
+uint64_t Leased(const Spec& spec, const Counter& counter, Now now) {
+  return spec.algorithm > Algorithm::kTokenBucket ? PeriodLeased(spec, counter.period, now) : 0;
+}
+
+void FollowClock(const Spec& spec, const Terms& terms, Counter& counter, Now now) {
+  bool behind = false;
+  switch (spec.algorithm) {
+    case Algorithm::kSlidingWindow:
+      behind = counter.window.head - spec.width.Floor(now.mono_ns) >= kRememberedSums;
+      break;
+    case Algorithm::kTokenBucket:
+      behind = bucket_internal::ClockIsNew(spec, counter.bucket, now.mono_ns);
+      break;
+    default:
+      behind = PeriodIsAhead(spec, counter.period, now);
+      break;
+  }
+  if (behind) Book(spec, terms, counter, Look(spec, terms, counter, now), now, 0, Kind::kKept);
+}
+
+void Settle(const Spec& spec, const Terms& terms, Counter& counter, Now now, const Held& held,
+            uint64_t used) {
+  if (spec.algorithm > Algorithm::kTokenBucket) {
+    PeriodSettle(spec, counter.period, now, held, used);
+  } else if (used > held.reserved) {
+    const Sight sight = Look(spec, terms, counter, now);
+    Book(spec, terms, counter, sight, now, used - held.reserved, Kind::kKept);
+    return;
+  } else if (used == held.reserved) {
+    return;
+  } else {
+    // From the last booking first. What was booked between the first and the last is given back to
+    // the first: it is forgotten sooner, so what stays is never too little.
+    const uint64_t unused = held.reserved - used;
+    const uint64_t last = std::min(unused, held.latest);
+    Refund(spec, terms, counter, now, held.number, last);
+    if (unused != last) Refund(spec, terms, counter, now, held.first, unused - last);
+  }
+  const Sight after = Look(spec, terms, counter, now);
+  NoteEmpty(counter, now, WaitNs(spec, terms, counter, after, now, 0));
+}
+
+void Extend(const Spec& spec, const Terms& terms, Counter& counter, Now now, uint64_t more,
+            Held& held) {
+  if (spec.algorithm > Algorithm::kTokenBucket) {
+    PeriodExtend(spec, counter.period, now, more, held);
+    const Sight after = Look(spec, terms, counter, now);
+    NoteEmpty(counter, now, WaitNs(spec, terms, counter, after, now, 0));
+    return;
+  }
+  if (more == 0) return;
+  const Sight sight = Look(spec, terms, counter, now);
+  held.number = Book(spec, terms, counter, sight, now, more, Kind::kHeld).number;
+  held.latest = more;
+  held.reserved = SaturatingAdd(held.reserved, more);
 }
 
 }  // namespace weir::limits

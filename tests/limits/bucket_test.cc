@@ -217,7 +217,7 @@ TEST_CASE("with reservations given back, no stretch of time uses more than the b
       for (size_t last = first; last < events.size(); ++last) {
         used += events[last].used;
         const uint64_t bound =
-            size + CeilDiv(rule.amount, kWindowBuckets) + 1 +
+            size + CeilDiv(rule.amount, kBucketPeaks) + 1 +
             MulDiv(static_cast<uint64_t>(events[last].at_ns - events[first].at_ns), rule.amount,
                    static_cast<uint64_t>(rule.window_ns));
         over += used > bound;

@@ -71,9 +71,9 @@ struct Fixture {
   }
   // Every byte of every counter; up to 128 slots are as many as were asked for.
   std::string Bytes() const {
-    auto region = segment->Region("limits.slots", size_t{slots} * 256);
+    auto region = segment->Region("limits.slots", size_t{slots} * 128);
     REQUIRE(region.ok());
-    return {static_cast<const char*>(*region), size_t{slots} * 256};
+    return {static_cast<const char*>(*region), size_t{slots} * 128};
   }
 
   std::unique_ptr<state::Segment> segment;
