@@ -191,6 +191,52 @@ class StreamReader {
   // Smaller or larger bounds than kMaxEventBytes and kMaxBodyBytes. Set them before the first Feed.
   virtual void set_max_bytes(size_t event, size_t body) = 0;
 
+  // ---- Ending a stream early ----
+  //
+  // For a limit that is used up in the middle of an answer: the client is to see a whole answer
+  // that was cut at its maximum of tokens, in its dialect's own words.
+  //
+  //   reader->set_hold_events(true);
+  //   while (!bytes.empty()) {
+  //     bytes.remove_prefix(reader->FeedEvent(bytes, &to_client));
+  //     if (spent && reader->can_finish_early()) {
+  //       to_client += reader->FinishEarly(usage, client_asked_for_usage);
+  //       break;  // and nothing more is fed
+  //     }
+  //   }
+
+  // Relays whole events only, and keeps what FinishEarly has to know. An event is held until its
+  // end has come; one larger than the bound is passed on as it comes. Set it before the first Feed.
+  //
+  // What is kept is a few ids and what is open: some 200 bytes. Responses streams are the
+  // exception: their last events restate what was written, so its text and the items that are done
+  // are kept, 1 MiB at most; items beyond that are left out of what FinishEarly says.
+  virtual void set_hold_events(bool hold) = 0;
+  // Feed, but only up to the end of the first event that ends: returns how many of `bytes` were
+  // taken; at least one, if there are any.
+  virtual size_t FeedEvent(std::string_view bytes, std::string* relay) = 0;
+  // FinishEarly can say something now: events are held, this is a stream of a dialect in its own
+  // framing (a whole answer in JSON is not), and what was relayed ends where an event ends.
+  virtual bool can_finish_early() const = 0;
+  // What ends the stream here as if the model had reached its maximum of tokens, to be sent after
+  // all that was relayed: closes what is open, states the finish reason and `usage`, then the
+  // dialect's terminal event. What was relayed already is not said again; empty when nothing is
+  // left to say, or can_finish_early() is false. A stream of which nothing was relayed yet is begun
+  // first. `usage` should state prompt and completion: clients require them, so an unknown one is
+  // written as 0.
+  //
+  //   OpenAI, Azure  a chunk per choice that has not finished, finish_reason "length"; with
+  //                  `include_usage` (which the other dialects do not look at: they always state
+  //                  it) the chunk without choices; [DONE]
+  //   responses      the .done events of what is open, response.incomplete (max_output_tokens)
+  //   Anthropic      content_block_stop, message_delta (max_tokens), message_stop
+  //   Gemini         a chunk with MAX_TOKENS; of an array, its closing bracket
+  //   Bedrock        contentBlockStop, messageStop (max_tokens), metadata; of invoke the last
+  //                  chunks of the model's family
+  virtual std::string FinishEarly(const Usage& usage, bool include_usage) const = 0;
+
+  // ---- What was told ----
+
   // What is stated so far; never summed. OpenAI: the last that stated something. Anthropic: what
   // message_delta restates replaces what message_start said, field by field, and the completion is
   // unknown until a message_delta states it (the first event's is only a guess). Gemini: of each

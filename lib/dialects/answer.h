@@ -70,6 +70,11 @@ class Answer {
   const std::string& model() const { return model_; }
   bool done() const { return done_; }
   bool finished() const { return choices_seen_.any() && choices_open_.none(); }
+  // OpenAI gives at most 128 choices; the end of further ones is not watched, their text is read.
+  static constexpr size_t kMaxChoices = 128;
+  // Those that were seen and have not finished.
+  const std::bitset<kMaxChoices>& choices_open() const { return choices_open_; }
+  bool any_choice() const { return choices_seen_.any(); }
   std::string_view finish_reason() const {
     return finish_reason_ == nullptr ? std::string_view() : *finish_reason_;
   }
@@ -77,9 +82,6 @@ class Answer {
   const AnswerError* error() const { return error_.get(); }
 
  private:
-  // OpenAI gives at most 128 choices; the end of further ones is not watched, their text is read.
-  static constexpr size_t kMaxChoices = 128;
-
   const Convention convention_;
   bool anomaly_ = false;
   bool done_ = false;

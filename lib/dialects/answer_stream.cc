@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "dialects/answer.h"
 #include "dialects/answer_template.h"
+#include "dialects/ending.h"
 #include "dialects/event_stream.h"
 #include "dialects/json_elements.h"
 #include "dialects/sse.h"
@@ -45,18 +46,93 @@ class DeltaList final : public TextSink {
   std::vector<StreamReader::Delta> deltas_;
 };
 
+// The bytes of an event whose end has not come. It is relayed when its end has shown what it is, or
+// when it is too large to hold: an event is left out only if all of it could be held, however the
+// body was cut.
+class HeldEvent {
+ public:
+  void Pass(std::string_view bytes, bool ends, bool leave_out, size_t max_bytes,
+            std::string* relay) {
+    const size_t held_bytes = held_ == nullptr ? 0 : held_->size();
+    if (!passing_ && held_bytes + bytes.size() > max_bytes) {
+      if (held_ != nullptr) Append(*held_, relay);
+      held_.reset();
+      passing_ = true;
+    }
+    if (passing_) {
+      Append(bytes, relay);
+    } else if (!ends) {
+      if (held_ == nullptr) held_ = std::make_unique<std::string>();
+      held_->append(bytes);
+      return;
+    } else if (!leave_out) {
+      if (held_ != nullptr) Append(*held_, relay);
+      Append(bytes, relay);
+    }
+    if (ends) {
+      left_out_ = leave_out && !passing_;
+      Drop();
+    }
+  }
+  // The body ended: what is held goes on unless it is left out.
+  void Flush(bool leave_out, std::string* relay) {
+    if (held_ != nullptr && !leave_out) Append(*held_, relay);
+    Drop();
+  }
+
+  bool passing() const { return passing_; }    // the event is too large to hold
+  bool left_out() const { return left_out_; }  // the last event was
+
+ private:
+  void Drop() {
+    held_.reset();
+    passing_ = false;
+  }
+
+  bool passing_ = false;
+  bool left_out_ = false;
+  std::unique_ptr<std::string> held_;
+};
+
+// Who writes a stream, and how it is framed.
+struct Origin {
+  Dialect dialect;
+  Operation operation;
+  BodyKind kind;
+};
+
 // What all framings share: events in, and what is told of them.
 class ReaderBase : public StreamReader {
  public:
-  explicit ReaderBase(const AnswerReader& reader)
-      : reader_(reader), answer_(reader.convention), deltas_(std::make_unique<DeltaList>()) {
-    answer_.set_sink(deltas_.get());
+  explicit ReaderBase(const Origin& origin)
+      : origin_(origin),
+        reader_(ReaderOf(origin.dialect, origin.operation)),
+        answer_(reader_.convention),
+        deltas_(std::make_unique<DeltaList>()) {
+    SetSink(deltas_.get());
+  }
+
+  void Feed(std::string_view bytes, std::string* relay) override {
+    if (!holds()) {
+      Append(bytes, relay);
+      relay = nullptr;
+    }
+    while (!bytes.empty()) bytes.remove_prefix(FeedEvent(bytes, relay));
   }
 
   void set_strip_usage(bool /*strip*/) override {}
   void set_text_sink(TextSink* sink) override {
-    answer_.set_sink(sink);
+    SetSink(sink);
     deltas_.reset();
+  }
+  void set_hold_events(bool hold) override {
+    hold_ = hold;
+    ending_ = hold ? MakeEnding(origin_.dialect, origin_.operation, origin_.kind) : nullptr;
+    SetSink(sink_);
+  }
+  bool can_finish_early() const override { return ending_ != nullptr && !held_.passing(); }
+  std::string FinishEarly(const Usage& usage, bool include_usage) const override {
+    return can_finish_early() ? ending_->Write(answer_, usage, include_usage) : std::string();
   }
   Usage usage() const override { return answer_.usage(); }
   std::string_view model() const override { return answer_.model(); }
@@ -85,7 +161,10 @@ class ReaderBase : public StreamReader {
 
   // Reads an event. True when it only carries a usage.
   bool TakeJson(std::string_view name, std::string_view data) {
-    if (template_.Read(name, data, &answer_)) return false;
+    if (template_.Read(name, data, &answer_)) {
+      if (ending_ != nullptr) ending_->SeeAlike();
+      return false;
+    }
     // Not kept: while a stream waits, it holds no memory for this.
     json::Document document;
     json::ParseError error;
@@ -95,16 +174,33 @@ class ReaderBase : public StreamReader {
     }
     Answer::Event told;
     answer_.set_event(&told);
+    const bool turns = ending_ != nullptr && ending_->See(name, document.root());
     reader_.event(name, document.root(), &answer_);
     answer_.set_event(nullptr);
+    told.more = told.more || turns;
     template_.Learn(name, document, told);
     return told.usage_only;
   }
 
+  // Events are relayed whole.
+  bool holds() const { return hold_ || strip_; }
+
+  const Origin origin_;
+  bool strip_ = false;
   const AnswerReader& reader_;
   Answer answer_;
+  HeldEvent held_;
 
  private:
+  void SetSink(TextSink* sink) {
+    sink_ = sink;
+    if (ending_ != nullptr) ending_->set_next(sink);
+    answer_.set_sink(ending_ == nullptr ? sink : ending_.get());
+  }
+
+  bool hold_ = false;
+  TextSink* sink_ = nullptr;
+  std::unique_ptr<Ending> ending_;  // null: events are not held, or the stream has none
   AnswerTemplate template_;
   std::unique_ptr<DeltaList> deltas_;  // null: text goes elsewhere
   uint64_t events_ = 0;
@@ -120,61 +216,42 @@ class SseStreamReader final : public ReaderBase {
   void set_strip_usage(bool strip) override { strip_ = strip && reader_.usage_only_events; }
   void set_max_bytes(size_t event, size_t /*body*/) override { sse_.set_max_event_bytes(event); }
 
-  void Feed(std::string_view bytes, std::string* relay) override {
-    if (!strip_) Append(bytes, relay);
-    while (!bytes.empty()) {
-      const SseReader::Progress progress = sse_.Read(bytes);
-      const bool block_end = progress.stop == SseReader::Stop::kBlockEnd;
-      CountBytes(progress.consumed);
-      const bool usage_only = block_end && TakeEvent();
-      if (block_end) {
-        sse_.Release();
-        EndEvent();
-      }
-      if (strip_) Pass(bytes.substr(0, progress.consumed), progress.stop, usage_only, relay);
-      bytes.remove_prefix(progress.consumed);
+  size_t FeedEvent(std::string_view bytes, std::string* relay) override {
+    const SseReader::Progress progress = sse_.Read(bytes);
+    const bool block_end = progress.stop == SseReader::Stop::kBlockEnd;
+    CountBytes(progress.consumed);
+    const bool usage_only = block_end && TakeEvent();
+    if (block_end) {
+      sse_.Release();
+      EndEvent();
     }
+    if (relay == nullptr && !holds()) return progress.consumed;
+    const std::string_view taken = bytes.substr(0, progress.consumed);
+    if (!holds()) {
+      Append(taken, relay);
+    } else if (progress.stop == SseReader::Stop::kLineFeed) {
+      if (!held_.left_out()) Append(taken, relay);
+    } else {
+      held_.Pass(taken, block_end, strip_ && usage_only, sse_.max_event_bytes(), relay);
+    }
+    return progress.consumed;
   }
 
   void End(std::string* relay) override {
     sse_.End();
     const bool usage_only = TakeEvent();
-    if (held_ != nullptr && !usage_only) Append(*held_, relay);
-    held_.reset();
-    passing_ = false;
+    held_.Flush(strip_ && usage_only, relay);
+  }
+
+  std::string FinishEarly(const Usage& usage, bool include_usage) const override {
+    std::string end = ReaderBase::FinishEarly(usage, include_usage);
+    if (end.empty()) return end;
+    if (origin_.dialect == Dialect::kGemini) end = Concat({"data: ", end, "\r\n\r\n"});
+    // The line end that was relayed is to be whole, for readers that are not careful.
+    return sse_.awaits_line_feed() ? Concat({"\n", end}) : end;
   }
 
  private:
-  // Relays the bytes of a block when its end has shown what it is, or when it is too large to hold:
-  // an event is left out only if all of it could be held, however the body was cut.
-  void Pass(std::string_view bytes, SseReader::Stop stop, bool usage_only, std::string* relay) {
-    if (stop == SseReader::Stop::kLineFeed) {
-      if (!left_out_) Append(bytes, relay);
-      return;
-    }
-    const size_t held_bytes = held_ == nullptr ? 0 : held_->size();
-    if (!passing_ && held_bytes + bytes.size() > sse_.max_event_bytes()) {
-      if (held_ != nullptr) Append(*held_, relay);
-      held_.reset();
-      passing_ = true;
-    }
-    if (passing_) {
-      Append(bytes, relay);
-    } else if (stop == SseReader::Stop::kInside) {
-      if (held_ == nullptr) held_ = std::make_unique<std::string>();
-      held_->append(bytes);
-      return;
-    } else if (!usage_only) {
-      if (held_ != nullptr) Append(*held_, relay);
-      Append(bytes, relay);
-    }
-    if (stop == SseReader::Stop::kBlockEnd) {
-      left_out_ = usage_only && !passing_;
-      held_.reset();
-      passing_ = false;
-    }
-  }
-
   // Reads the block that ended. True when it only carries a usage.
   bool TakeEvent() {
     const SseReader::Event event = sse_.event();
@@ -193,36 +270,45 @@ class SseStreamReader final : public ReaderBase {
   }
 
   SseReader sse_{kMaxEventBytes};
-  bool strip_ = false;
-  bool passing_ = false;               // the block is too large to hold
-  bool left_out_ = false;              // the last block was
-  std::unique_ptr<std::string> held_;  // the bytes of a block whose end has not come
 };
 
 class FrameStreamReader final : public ReaderBase {
  public:
   using ReaderBase::ReaderBase;
 
-  void set_max_bytes(size_t event, size_t /*body*/) override { frames_.set_max_frame_bytes(event); }
-
-  void Feed(std::string_view bytes, std::string* relay) override {
-    Append(bytes, relay);
-    while (!bytes.empty()) {
-      const EventStreamReader::Progress progress = frames_.Read(bytes);
-      CountBytes(progress.consumed);
-      if (progress.frame_end) {
-        TakeFrame();
-        EndEvent();
-      } else if (frames_.lost()) {
-        CountLostBytes();
-      }
-      bytes.remove_prefix(progress.consumed);
-    }
+  void set_max_bytes(size_t event, size_t /*body*/) override {
+    max_frame_bytes_ = event;
+    frames_.set_max_frame_bytes(event);
   }
 
-  void End(std::string* /*relay*/) override {
+  size_t FeedEvent(std::string_view bytes, std::string* relay) override {
+    const EventStreamReader::Progress progress = frames_.Read(bytes);
+    CountBytes(progress.consumed);
+    if (progress.frame_end) {
+      TakeFrame();
+      EndEvent();
+    } else if (frames_.lost()) {
+      CountLostBytes();
+    }
+    const std::string_view taken = bytes.substr(0, progress.consumed);
+    if (holds()) {
+      const bool ends = progress.frame_end || frames_.lost();
+      held_.Pass(taken, ends, /*leave_out=*/false, max_frame_bytes_, relay);
+    } else {
+      Append(taken, relay);
+    }
+    return progress.consumed;
+  }
+
+  void End(std::string* relay) override {
     frames_.End();
     TakeFrame();
+    held_.Flush(/*leave_out=*/false, relay);
+  }
+
+  // There is no telling where an event ends once that is lost.
+  bool can_finish_early() const override {
+    return ReaderBase::can_finish_early() && !frames_.lost();
   }
 
  private:
@@ -257,35 +343,45 @@ class FrameStreamReader final : public ReaderBase {
     TakeJson("", inner);
   }
 
+  size_t max_frame_bytes_ = kMaxEventBytes;
   EventStreamReader frames_{kMaxEventBytes};
 };
 
 class JsonStreamReader final : public ReaderBase {
  public:
-  JsonStreamReader(const AnswerReader& reader, bool arrays) : ReaderBase(reader), arrays_(arrays) {}
+  using ReaderBase::ReaderBase;
 
   void set_max_bytes(size_t event, size_t body) override {
+    max_element_bytes_ = event;
     elements_.set_max_element_bytes(event);
     max_body_bytes_ = body;
   }
 
-  void Feed(std::string_view bytes, std::string* relay) override {
-    Append(bytes, relay);
+  size_t FeedEvent(std::string_view bytes, std::string* relay) override {
     if (shape_ == Shape::kUnknown) Decide(bytes);
-    if (shape_ == Shape::kWhole) return Keep(bytes);
-    if (shape_ == Shape::kUnknown) return;
-    while (!bytes.empty()) {
+    size_t taken = bytes.size();
+    bool ends = shape_ == Shape::kWhole;  // relayed as it comes
+    if (shape_ == Shape::kWhole) Keep(bytes);
+    if (shape_ == Shape::kArray) {
       const JsonElements::Progress progress = elements_.Read(bytes);
-      CountBytes(progress.consumed);
+      taken = progress.consumed;
+      CountBytes(taken);
       if (progress.element_end) {
         TakeElement();
         EndEvent();
       }
-      bytes.remove_prefix(progress.consumed);
+      ends = progress.element_end || elements_.outside();
     }
+    if (holds()) {
+      held_.Pass(bytes.substr(0, taken), ends, /*leave_out=*/false, max_element_bytes_, relay);
+    } else {
+      Append(bytes.substr(0, taken), relay);
+    }
+    return taken;
   }
 
-  void End(std::string* /*relay*/) override {
+  void End(std::string* relay) override {
+    held_.Flush(/*leave_out=*/false, relay);
     if (shape_ == Shape::kArray && elements_.inside()) {
       CountEvent();
       CountUnreadable();
@@ -298,6 +394,17 @@ class JsonStreamReader final : public ReaderBase {
     EndEvent();
   }
 
+  bool can_finish_early() const override {
+    return ReaderBase::can_finish_early() && shape_ == Shape::kArray;
+  }
+  std::string FinishEarly(const Usage& usage, bool include_usage) const override {
+    if (!can_finish_early() || elements_.outside()) return {};
+    const std::string chunk = ReaderBase::FinishEarly(usage, include_usage);
+    std::string_view before = events() == 0 ? "[" : "";
+    if (events() != 0 && !chunk.empty()) before = ",\r\n";
+    return Concat({before, chunk, "\n]\n"});
+  }
+
  private:
   enum class Shape : uint8_t { kUnknown, kArray, kWhole };
 
@@ -305,7 +412,8 @@ class JsonStreamReader final : public ReaderBase {
   void Decide(std::string_view bytes) {
     const size_t first = bytes.find_first_not_of(" \t\r\n");
     if (first == std::string_view::npos) return;
-    shape_ = arrays_ && bytes[first] == '[' ? Shape::kArray : Shape::kWhole;
+    const bool arrays = origin_.dialect == Dialect::kGemini;
+    shape_ = arrays && bytes[first] == '[' ? Shape::kArray : Shape::kWhole;
   }
 
   void Keep(std::string_view bytes) {
@@ -338,9 +446,9 @@ class JsonStreamReader final : public ReaderBase {
     answer_.set_event(nullptr);
   }
 
-  const bool arrays_;
   bool too_large_ = false;
   Shape shape_ = Shape::kUnknown;
+  size_t max_element_bytes_ = kMaxEventBytes;
   size_t max_body_bytes_ = kMaxBodyBytes;
   JsonElements elements_{kMaxEventBytes};
   std::string body_;
@@ -350,17 +458,17 @@ class JsonStreamReader final : public ReaderBase {
 
 std::unique_ptr<StreamReader> StreamReader::Create(Dialect dialect, Operation operation,
                                                    BodyKind kind) {
-  const AnswerReader& reader = ReaderOf(dialect, operation);
+  const Origin origin = {dialect, operation, kind};
   switch (kind) {
     case BodyKind::kSse:
-      return std::make_unique<SseStreamReader>(reader);
+      return std::make_unique<SseStreamReader>(origin);
     case BodyKind::kEventStream:
-      return std::make_unique<FrameStreamReader>(reader);
+      return std::make_unique<FrameStreamReader>(origin);
     case BodyKind::kJson:
     case BodyKind::kOther:
       break;
   }
-  return std::make_unique<JsonStreamReader>(reader, dialect == Dialect::kGemini);
+  return std::make_unique<JsonStreamReader>(origin);
 }
 
 std::unique_ptr<StreamReader> StreamReader::Create(Dialect dialect, Operation operation) {

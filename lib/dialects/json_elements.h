@@ -32,6 +32,8 @@ class JsonElements {
   std::string_view element() const { return element_; }
   // Inside an element, which the body's end would leave unread.
   bool inside() const { return depth_ >= 2; }
+  // Before the array, or after it.
+  bool outside() const { return depth_ == 0; }
 
  private:
   bool Step(char byte);

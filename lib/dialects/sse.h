@@ -39,6 +39,8 @@ class SseReader {
   };
   // Consumes `bytes` up to the first stop. Call again with the rest.
   Progress Read(std::string_view bytes);
+  // A block ended with a CR whose LF may still come.
+  bool awaits_line_feed() const { return after_cr_ && cr_ended_block_; }
   // The body ended: event() is what the unfinished block said.
   void End();
 

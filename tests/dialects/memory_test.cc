@@ -129,9 +129,11 @@ TEST_CASE("what a body costs is within a small multiple of its size") {
 // What a stream holds while it waits for its next event: the reader, its template, its buffers.
 TEST_CASE("a stream that waits holds less than a KiB") {
   const std::string chunk = testing::Chunk(testing::Choice(0, "\"content\":\"word\""));
-  for (size_t piece : {chunk.size(), size_t{50}}) {
+  for (size_t piece : {chunk.size(), size_t{50}, chunk.size() + 1}) {
     const size_t before = live_bytes;
     auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
+    // Also with what ending it early needs.
+    if (piece > chunk.size()) reader->set_hold_events(true);
     for (int i = 0; i < 100; ++i) {
       for (size_t at = 0; at < chunk.size(); at += piece) {
         reader->Feed(std::string_view(chunk).substr(at, piece), nullptr);
