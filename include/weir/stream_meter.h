@@ -61,6 +61,10 @@ struct StreamMeterOptions {
   // As StreamReader::set_strip_usage; not for bodies that are encoded.
   bool strip_usage = false;
 
+  // As StreamReader::set_hold_events, for a stream that may be ended early; not for bodies that are
+  // encoded.
+  bool hold_events = false;
+
   size_t max_event_bytes = dialects::kMaxEventBytes;
   size_t max_body_bytes = dialects::kMaxBodyBytes;
   // Of an encoded body, decoded; and of bytes decoded to bytes received, beyond the first MiB.
@@ -108,6 +112,8 @@ class StreamMeter {
 
   // As of StreamReader: `relay` gets the bytes to pass on; may be null.
   virtual void Feed(std::string_view bytes, std::string* relay) = 0;
+  // As of StreamReader: up to the end of the first event. All of them when the body is encoded.
+  virtual size_t FeedEvent(std::string_view bytes, std::string* relay) = 0;
   virtual void End(std::string* relay) = 0;
 
   // At any time, also after a client or a provider left without End. Counting what is pending takes

@@ -48,6 +48,7 @@ class Meter final : public StreamMeter {
     reader_->set_text_sink(&counts_);
     reader_->set_max_bytes(options.max_event_bytes, options.max_body_bytes);
     reader_->set_strip_usage(options.strip_usage && decoder_ == nullptr);
+    reader_->set_hold_events(options.hold_events && decoder_ == nullptr);
   }
 
   void Feed(std::string_view bytes, std::string* relay) override {
@@ -67,6 +68,12 @@ class Meter final : public StreamMeter {
       }
     }
     unread_bytes_ = SaturatingAdd<uint64_t>(unread_bytes_, bytes.size());
+  }
+
+  size_t FeedEvent(std::string_view bytes, std::string* relay) override {
+    if (decoder_ == nullptr && reader_ != nullptr) return reader_->FeedEvent(bytes, relay);
+    Feed(bytes, relay);
+    return bytes.size();
   }
 
   void End(std::string* relay) override {
