@@ -28,6 +28,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,12 +45,14 @@ namespace weir::engine {
 inline constexpr size_t kMaxHeaders = 256;
 inline constexpr size_t kMaxHeaderBytes = size_t{64} << 10;  // names and values of one message
 inline constexpr size_t kMaxTargetBytes = size_t{16} << 10;
-inline constexpr size_t kMaxAnswerBytes = size_t{32} << 20;  // of a JSON answer kept for its usage
 
 struct Options {
   uint32_t max_counters = 16384;
   uint64_t state_bytes = 0;  // 0 = enough for max_counters
   uint64_t seed = 0;
+  // The file of all hot state, shared by the workers of a machine (weir/state.h), made on first use
+  // with state_bytes and seed; one that exists keeps its own. Empty: this process's own memory.
+  std::string state_file = {};
 };
 
 // The numbers are those of weir.h.
@@ -129,6 +132,13 @@ class Engine {
   virtual absl::Status Reload(std::shared_ptr<const policy::Policy> policy) = 0;
 
   virtual std::unique_ptr<Transaction> Begin() = 0;
+
+  // Another amount for the policy's limit of this name: limits::Limiter::Override, of `key`, as the
+  // limit's key expression gives it, or (nullopt) of every key without one of its own. Of a limit
+  // in usd the amount is in micro-USD. NOT_FOUND: the policy in force has no such limit;
+  // FAILED_PRECONDITION: its amount is an expression, asked for each request.
+  virtual absl::Status OverrideLimit(std::string_view limit, std::optional<std::string_view> key,
+                                     uint64_t amount, int64_t for_ns, Now now) = 0;
 
   virtual std::string MetricsText() const = 0;        // Prometheus text format 0.0.4
   virtual std::string StatusJson(Now now) const = 0;  // backends and their breakers

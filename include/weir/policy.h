@@ -13,12 +13,13 @@
 // 10,000 entries a section.
 //
 // This release reads the sections weir, pepper, bounds, models, consumers, credentials, backends,
-// pools, limits, meters and routes. Words of the contract that it does not carry out yet (caches,
-// calendar periods, hedging, …) are refused by name, never ignored.
+// pools, limits, meters, headers and routes. Words of the contract that it does not carry out yet
+// (caches, hedging, …) are refused by name, never ignored.
 
 #ifndef WEIR_POLICY_H_
 #define WEIR_POLICY_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -103,21 +104,37 @@ struct Pool {
   Retry retry;
 };
 
-enum class Unit : uint8_t { kTokens, kPromptTokens, kCompletionTokens, kRequests };
+enum class Unit : uint8_t {
+  kTokens,
+  kPromptTokens,
+  kCompletionTokens,
+  kRequests,
+  kUsd,          // micro-USD, by the model's price
+  kConcurrency,  // requests under way
+  kCost,         // what Limit::cost makes of the usage
+};
 enum class OutputReserve : uint8_t { kNone, kMaxTokens, kLearned, kFixed };
 enum class MissingKey : uint8_t { kShared, kDeny, kSkip };
+// What becomes of a request that a limit has no room for. kClamp and kCut are about its output:
+// what it may write at most is lowered to what is left, or its stream is ended when all is used up.
+enum class OnExceeded : uint8_t { kReject, kWait, kClamp, kCut, kDowngrade };
 
 struct Limit {
   std::string name;
   uint32_t rule = 0;  // index into Plan::rules
   std::unique_ptr<expr::Program> key;
   Unit unit = Unit::kTokens;
+  std::unique_ptr<expr::Program> cost;    // kCost: over UsageNames()
+  std::unique_ptr<expr::Program> amount;  // null: the rule's own; no number: nothing is let through
+  std::unique_ptr<expr::Program> weight;  // of a share; null: 1 for each key
   bool reserve_prompt = true;
   OutputReserve reserve_output = OutputReserve::kLearned;
   uint64_t reserve_output_tokens = 0;  // kFixed
   int status = 429;
-  std::string message;      // empty: weir's own words
-  int64_t max_wait_ns = 0;  // action wait; 0 = reject
+  std::string message;  // empty: weir's own words
+  OnExceeded on_exceeded = OnExceeded::kReject;
+  int64_t max_wait_ns = 0;      // kWait
+  std::string downgrade_model;  // kDowngrade
   MissingKey on_missing_key = MissingKey::kShared;
   bool shadow = false;
 };
@@ -175,8 +192,43 @@ enum class Name : uint8_t {
   kBackend,
   kAttr,
   kParams,
+  kUsage,  // only where there is one: the cost of a limit
 };
 absl::Span<const expr::Name> Names();
+// The same and usage.{prompt, completion, total, cached, reasoning}, integers.
+absl::Span<const expr::Name> UsageNames();
+
+// The headers that weir gives to clients, each by another name if the policy says so; empty: not
+// sent.
+enum class ClientHeader : uint8_t {
+  kLimitRequests,
+  kRemainingRequests,
+  kResetRequests,
+  kLimitTokens,
+  kRemainingTokens,
+  kResetTokens,
+  kRetryAfter,
+  kRetryAfterMs,
+  kShouldRetry,
+  kTokensConsumed,
+  kDowngraded,
+  kBackend,
+  kAttempts,
+};
+inline constexpr std::array<std::string_view, 13> kClientHeaders = {
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-tokens",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "x-weir-tokens-consumed",
+    "x-weir-downgraded",
+    "x-weir-backend",
+    "x-weir-attempts"};
 
 struct Plan {
   std::vector<Secret> secrets;
@@ -191,6 +243,7 @@ struct Plan {
   std::vector<Limit> limits;
   std::vector<Meter> meters;
   std::vector<Route> routes;
+  std::array<std::string, kClientHeaders.size()> client_headers;
 
   // The first route that matches; its path parameters, percent-decoded, go to `parameters`. Null
   // when none does. `other_method` tells whether one would have matched under another method.
@@ -198,6 +251,8 @@ struct Plan {
                      bool* other_method) const;
   // By name or alias; null when the document does not know the model.
   const Model* FindModel(std::string_view name) const;
+  // The index into limits; nullopt when there is none of that name.
+  std::optional<uint32_t> FindLimit(std::string_view name) const;
   // The text, or its secret's value.
   std::string_view Resolve(const Text& text) const;
 };

@@ -86,8 +86,8 @@ Action TransactionImpl::RelayHead() {
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
   if (success && IsCounted()) StartMeter();
   SetLimitHeaders();
-  SetHeader("x-weir-backend", plan().backends[attempt().backend].name);
-  SetHeader("x-weir-attempts", std::to_string(attempts_.size()));
+  SetClientHeader(policy::ClientHeader::kBackend, plan().backends[attempt().backend].name);
+  SetClientHeader(policy::ClientHeader::kAttempts, std::to_string(attempts_.size()));
   Action relay;
   relay.status = answer_status_;
   phase_ = Phase::kRelay;
@@ -102,13 +102,17 @@ void TransactionImpl::StartMeter() {
   options.content_encoding = TrimSpace(answer_headers_.Get("content-encoding"));
   options.tokenizer = tokenizer_;
   options.tokenizer_is_exact = tokenizer_known_;
+  options.model = request_.model;
+  options.declares_functions = declares_functions_;
   options.strip_usage = injected_usage_;
+  may_cut_ = MayCut();
+  options.hold_events = may_cut_;
   meter_ = metering::StreamMeter::Create(options);
   const dialects::BodyKind kind = dialects::KindOf(options.content_type);
   is_stream_ = kind == dialects::BodyKind::kSse || kind == dialects::BodyKind::kEventStream;
   is_encoded_ =
       !options.content_encoding.empty() && !EqualsIgnoreCase(options.content_encoding, "identity");
-  if (is_stream_ && injected_usage_) RemoveHeader("content-length");
+  if (RewritesBody()) RemoveHeader("content-length");
 }
 
 // Takes in what was fed since the last decision; if bytes are left out, body_ becomes the others.
@@ -123,10 +127,37 @@ void TransactionImpl::ReadFedBytes() {
   }
   if (meter_ != nullptr && !meter_failed_) {
     meter_failed_ = true;
-    meter_->Feed(fed_, RewritesBody() ? &body_ : nullptr);
+    if (is_stream_) {
+      FeedStream();
+    } else {
+      meter_->Feed(fed_, nullptr);
+    }
     meter_failed_ = false;
   }
   fed_.clear();
+}
+
+// The limits are asked for more as the answer grows; if one may end it, after each event.
+void TransactionImpl::FeedStream() {
+  std::string* const relay = RewritesBody() ? &body_ : nullptr;
+  if (!may_cut_) {
+    meter_->Feed(fed_, relay);
+    TopUp();
+    return;
+  }
+  for (std::string_view rest = fed_; !rest.empty();) {
+    rest.remove_prefix(meter_->FeedEvent(rest, relay));
+    if (TopUp()) continue;
+    const dialects::StreamReader* reader = meter_->reader();
+    if (reader == nullptr || !reader->can_finish_early()) continue;
+    const metering::Metered so_far = meter_->Read();
+    dialects::Usage usage = so_far.usage;
+    usage.prompt = usage.prompt.value_or(prompt_.count);
+    usage.completion = so_far.completion;
+    body_ += reader->FinishEarly(usage, asked_->include_usage);
+    break_ = Break::kCut;
+    return;
+  }
 }
 
 // The answer's own end came.
@@ -148,6 +179,7 @@ Action TransactionImpl::RelayBody() {
   // What of the body was to be left out is not known any more.
   if (meter_failed_ && RewritesBody()) break_ = Break::kTruncated;
   ReadFedBytes();
+  if (break_ == Break::kCut) return FinishCut();
   if (answer_ended_) EndMeter();
   if (break_ != Break::kNone) return FinishBroken();
   Action action;
@@ -165,11 +197,23 @@ Action TransactionImpl::RelayBody() {
   SettleAnswer(stream_error ? "stream_error" : "ok", &told);
   if (meter_ != nullptr && !is_stream_) {
     const uint64_t total = SaturatingAdd(used_->prompt, used_->completion);
-    SetHeader("x-weir-tokens-consumed", std::to_string(total));
+    SetClientHeader(policy::ClientHeader::kTokensConsumed, std::to_string(total));
   }
   action.kind = ActionKind::kDone;
   End(answer_status_);
   return action;
+}
+
+// A limit was used up: the client got an end that its dialect knows. The backend did nothing wrong.
+Action TransactionImpl::FinishCut() {
+  breaker::Outcome told;
+  told.status = answer_status_;
+  SettleAnswer("cut", &told);
+  Action finish;
+  finish.kind = ActionKind::kFinish;
+  finish.relay = Relay::kView;
+  End(answer_status_);
+  return finish;
 }
 
 // The answer broke off: the client gets what came, then is told in a way that it notices.

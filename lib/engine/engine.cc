@@ -1,5 +1,6 @@
 #include "weir/engine.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/json.h"
@@ -34,6 +35,20 @@ class EngineImpl : public Engine {
     return std::make_unique<TransactionImpl>(Current());
   }
 
+  absl::Status OverrideLimit(std::string_view limit, std::optional<std::string_view> key,
+                             uint64_t amount, int64_t for_ns, Now now) override {
+    const std::shared_ptr<const Generation> generation = Current();
+    const policy::Plan& plan = generation->plan();
+    const std::optional<uint32_t> index = plan.FindLimit(limit);
+    if (!index) return absl::NotFoundError(Concat({"the policy has no limit \"", limit, "\""}));
+    const policy::Limit& found = plan.limits[*index];
+    if (found.amount != nullptr) {
+      return absl::FailedPreconditionError(
+          Concat({"the amount of the limit \"", limit, "\" is an expression"}));
+    }
+    return generation->limiter->Override(found.rule, key, amount, for_ns, now);
+  }
+
   std::string MetricsText() const override {
     return Current()->instruments->registry().PrometheusText();
   }
@@ -60,7 +75,9 @@ std::string EngineImpl::StatusJson(Now now) const {
   json::Writer writer(&out);
   writer.BeginObject().Key("version").String(Version());
   writer.Key("state_bytes_used").Uint(segment_->bytes_used());
-  writer.Key("backends").BeginArray();
+  writer.Key("restarted_limits").BeginArray();
+  for (const std::string& name : generation->limiter->restarted()) writer.String(name);
+  writer.EndArray().Key("backends").BeginArray();
   for (uint32_t i = 0; i < plan.backends.size(); ++i) {
     const breaker::Snapshot snapshot = generation->breaker->Get(plan.backends[i].name, i, now);
     writer.BeginObject().Key("backend").String(plan.backends[i].name);
@@ -75,16 +92,24 @@ std::string EngineImpl::StatusJson(Now now) const {
   return out;
 }
 
+absl::StatusOr<std::unique_ptr<state::Segment>> OpenSegment(const Options& options) {
+  const uint64_t bytes = options.state_bytes != 0
+                             ? options.state_bytes
+                             : options.max_counters * kBytesPerCounter + kBytesForTheRest;
+  if (options.state_file.empty()) {
+    return state::Segment::CreatePrivate({.bytes = bytes, .seed = options.seed});
+  }
+  state::FileOptions of_new_file;
+  of_new_file.bytes = bytes;
+  of_new_file.seed = options.seed;
+  return state::Segment::OpenFile(options.state_file, of_new_file);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const policy::Policy> policy,
                                                        const Options& options) {
-  state::SegmentOptions segment_options;
-  segment_options.seed = options.seed;
-  segment_options.bytes = options.state_bytes != 0
-                              ? options.state_bytes
-                              : options.max_counters * kBytesPerCounter + kBytesForTheRest;
-  auto segment = state::Segment::CreatePrivate(segment_options);
+  auto segment = OpenSegment(options);
   if (!segment.ok()) return segment.status();
   std::shared_ptr<state::Segment> shared = *std::move(segment);
   auto generation = Generation::Make(shared, std::move(policy), options, nullptr);

@@ -138,6 +138,7 @@ std::string TransactionImpl::BackendBody(const policy::Backend& backend) {
   injected_usage_ = can_ask && asked_->stream && !asked_->include_usage &&
                     dialects::SameFamily(backend.dialect, dialects::Dialect::kOpenAi);
   edits.want_usage = injected_usage_;
+  edits.max_output_tokens = clamped_output_;
   return dialects::RewriteRequest(request_.body, *asked_, edits);
 }
 

@@ -32,7 +32,9 @@ Action TransactionImpl::Reply(int status, const Words& words) {
     SetHeader(dialects::kBedrockErrorHeader,
               std::string(dialects::ErrorType(ClientDialect(), status)));
   }
-  if (!attempts_.empty()) SetHeader("x-weir-attempts", std::to_string(attempts_.size()));
+  if (!attempts_.empty()) {
+    SetClientHeader(policy::ClientHeader::kAttempts, std::to_string(attempts_.size()));
+  }
   Action reply;
   reply.kind = ActionKind::kReply;
   reply.status = status;
@@ -46,37 +48,53 @@ void TransactionImpl::SetHeader(std::string_view name, std::string value) {
   edits_.push_back({HeaderEdit::Operation::kSet, std::string(name), std::move(value)});
 }
 
+// By the name that the policy gives it, if any.
+void TransactionImpl::SetClientHeader(policy::ClientHeader header, std::string value) {
+  const std::string& name = plan().client_headers[static_cast<size_t>(header)];
+  if (!name.empty()) SetHeader(name, std::move(value));
+}
+
 void TransactionImpl::RemoveHeader(std::string_view name) {
   edits_.push_back({HeaderEdit::Operation::kRemove, std::string(name), {}});
 }
 
 // Rounded up, so that who waits that long is admitted; never 0, which some clients take for "now".
 void TransactionImpl::SetRetryHeaders(int64_t retry_after_ns) {
-  if (retry_after_ns > kLongWaitNs) SetHeader("x-should-retry", "false");  // kNever too
+  if (retry_after_ns > kLongWaitNs) {  // kNever too
+    SetClientHeader(policy::ClientHeader::kShouldRetry, "false");
+  }
   if (retry_after_ns == limits::kNever) return;
   const auto ns = static_cast<uint64_t>(std::max<int64_t>(retry_after_ns, 1));
-  SetHeader("retry-after", std::to_string(CeilDiv(ns, kSecond)));
-  SetHeader("retry-after-ms", std::to_string(CeilDiv(ns, kMillisecond)));
+  SetClientHeader(policy::ClientHeader::kRetryAfter, std::to_string(CeilDiv(ns, kSecond)));
+  SetClientHeader(policy::ClientHeader::kRetryAfterMs, std::to_string(CeilDiv(ns, kMillisecond)));
 }
 
 // OpenAI's x-ratelimit-* headers, of the limit that has least left, for tokens and for requests.
 void TransactionImpl::SetLimitHeaders() {
+  using policy::ClientHeader;
+  using policy::Unit;
   for (const bool requests : {false, true}) {
     const AppliedLimit* tightest = nullptr;
     for (const AppliedLimit& applied : limits_) {
       const policy::Limit& limit = plan().limits[applied.limit];
-      if (limit.shadow || (limit.unit == policy::Unit::kRequests) != requests) continue;
+      const bool is_of_tokens = limit.unit == Unit::kTokens || limit.unit == Unit::kPromptTokens ||
+                                limit.unit == Unit::kCompletionTokens;
+      if (limit.shadow || !(requests ? limit.unit == Unit::kRequests : is_of_tokens)) continue;
       if (tightest == nullptr || applied.verdict.remaining < tightest->verdict.remaining) {
         tightest = &applied;
       }
     }
     if (tightest == nullptr) continue;
-    const std::string_view unit = requests ? "requests" : "tokens";
     const limits::Verdict& verdict = tightest->verdict;
-    SetHeader(Concat({"x-ratelimit-limit-", unit}), std::to_string(verdict.amount));
-    SetHeader(Concat({"x-ratelimit-remaining-", unit}), std::to_string(verdict.remaining));
-    SetHeader(Concat({"x-ratelimit-reset-", unit}), FormatResetDuration(verdict.reset_ns));
+    SetClientHeader(requests ? ClientHeader::kLimitRequests : ClientHeader::kLimitTokens,
+                    std::to_string(verdict.amount));
+    SetClientHeader(requests ? ClientHeader::kRemainingRequests : ClientHeader::kRemainingTokens,
+                    std::to_string(verdict.remaining));
+    if (verdict.reset_ns == limits::kNever) continue;
+    SetClientHeader(requests ? ClientHeader::kResetRequests : ClientHeader::kResetTokens,
+                    FormatResetDuration(verdict.reset_ns));
   }
+  if (downgrades_ != 0) SetClientHeader(ClientHeader::kDowngraded, request_.model);
 }
 
 }  // namespace weir::engine

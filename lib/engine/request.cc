@@ -1,5 +1,7 @@
 #include "engine/request.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace weir::engine {
@@ -92,8 +94,20 @@ expr::Value RequestEnvironment::Lookup(uint32_t name, std::string_view member) c
         if (key == member) return expr::Value::String(value);
       }
       return expr::Value::Null();
+    case policy::Name::kUsage:
+      return usage_ == nullptr ? expr::Value::Null() : LookupUsage(member);
   }
   return expr::Value::Null();
+}
+
+expr::Value RequestEnvironment::LookupUsage(std::string_view member) const {
+  const uint64_t value = member == "prompt"       ? usage_->prompt
+                         : member == "completion" ? usage_->completion
+                         : member == "cached"     ? usage_->cached
+                         : member == "reasoning"  ? usage_->reasoning
+                                                  : usage_->prompt + usage_->completion;
+  // No provider's counts come near it.
+  return expr::Value::Int(static_cast<int64_t>(std::min<uint64_t>(value, int64_t{1} << 62)));
 }
 
 }  // namespace weir::engine

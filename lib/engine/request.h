@@ -59,14 +59,23 @@ struct Request {
   std::string Target() const;  // path and query, as the client sent them
 };
 
-// What a policy's expressions see of a request.
+// What a request used, or is thought to use. `cached` and `reasoning` are parts of the others.
+struct Usage {
+  uint64_t prompt = 0, completion = 0, cached = 0, reasoning = 0;
+};
+
+// What a policy's expressions see of a request, and of its usage where there is one.
 class RequestEnvironment : public expr::Environment {
  public:
-  explicit RequestEnvironment(const Request& request) : request_(request) {}
+  explicit RequestEnvironment(const Request& request, const Usage* usage = nullptr)
+      : request_(request), usage_(usage) {}
   expr::Value Lookup(uint32_t name, std::string_view member) const override;
 
  private:
+  expr::Value LookupUsage(std::string_view member) const;
+
   const Request& request_;
+  const Usage* const usage_;
   mutable std::vector<std::unique_ptr<std::string>> decoded_;  // values made on look-up
 };
 

@@ -18,6 +18,8 @@ TransactionImpl::Used TransactionImpl::CountUsed() {
   used.prompt = stated.prompt.value_or(charged ? prompt_.count : 0);
   used.prompt_provenance = stated.prompt ? dialects::Provenance::kProvider : prompt_.provenance;
   used.completion = metered_.completion;
+  used.cached = stated.cached.value_or(0);
+  used.reasoning = stated.reasoning.value_or(0);
   used.completion_provenance = metered_.provenance;
   // What could not be read was estimated, but is not more than was allowed.
   if (metered_.unread != metering::Unread::kNothing && asked_->max_output_tokens) {
@@ -43,24 +45,17 @@ void TransactionImpl::SettleAnswer(std::string_view outcome, const breaker::Outc
 }
 
 void TransactionImpl::SettleLimits(const Used& used, bool learn) {
+  const bool is_nothing = used.prompt == 0 && used.completion == 0;
   const auto actual_of = [&](const AppliedLimit& applied) {
+    const policy::Limit& limit = plan().limits[applied.limit];
     limits::Actual actual;
-    actual.headroom_used = used.completion;
     actual.learn = learn;
-    switch (plan().limits[applied.limit].unit) {
-      case policy::Unit::kTokens:
-        actual.cost = SaturatingAdd(used.prompt, used.completion);
-        break;
-      case policy::Unit::kPromptTokens:
-        actual.cost = used.prompt;
-        break;
-      case policy::Unit::kCompletionTokens:
-        actual.cost = used.completion;
-        break;
-      case policy::Unit::kRequests:
-        actual.cost = 1;
-        break;
-    }
+    if (limit.unit == policy::Unit::kConcurrency) return actual;  // its place is free again
+    const bool is_request = limit.unit == policy::Unit::kRequests;
+    if (is_request || !is_nothing) actual.cost = CostIn(limit, used);
+    Usage prompt = used;
+    prompt.completion = prompt.reasoning = 0;
+    actual.headroom_used = SaturatingSub(actual.cost, std::min(actual.cost, CostIn(limit, prompt)));
     return actual;
   };
   absl::InlinedVector<limits::Actual, 4> enforced;

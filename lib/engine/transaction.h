@@ -1,6 +1,7 @@
 // The transaction's state machine. Its parts, in the order in which a request meets them:
 //   transaction.cc  feeding, and Next, which asks the part that the phase belongs to
-//   admission.cc    route, identity, count, limits
+//   admission.cc    route, identity, count
+//   limiting.cc     limits: what it may have, and more on the way
 //   forwarding.cc   which backend, and what is sent to it
 //   answering.cc    the backend's answer, and what of it is relayed
 //   settling.cc     what was used, charged and metered; the end
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "engine/generation.h"
 #include "engine/prompt.h"
 #include "engine/request.h"
@@ -77,6 +79,10 @@ class TransactionImpl : public Transaction {
     std::string_view outcome = "open";
   };
 
+  // How much more a limit asks for while the answer is written: some in advance, what is missing,
+  // nothing.
+  enum class Asks : uint8_t { kAhead, kMissing, kNothing };
+
   // One limit of the route, as it applies to this request.
   struct AppliedLimit {
     uint32_t limit = 0;  // index into the plan's
@@ -84,10 +90,12 @@ class TransactionImpl : public Transaction {
     limits::Charge charge;
     limits::Verdict verdict;
     limits::Reservation shadow;  // a shadow limit holds alone
+    uint64_t held = 0;           // of an enforced one, top-ups included
+    Asks asks = Asks::kAhead;
   };
 
   // What ended a relayed answer, if it was not its own end.
-  enum class Break : uint8_t { kNone, kFailed, kTruncated };
+  enum class Break : uint8_t { kNone, kFailed, kTruncated, kCut };
 
   void Close();
 
@@ -98,11 +106,28 @@ class TransactionImpl : public Transaction {
   Action Admit();
   std::optional<Action> ReadRequest();
   std::optional<Action> ReadCounted();
+  void CountPrompt(const json::Value& body);
+  bool ChangeModel(const std::string& model);
+
+  // limiting.cc
   std::optional<Action> ApplyLimits();
   std::optional<Action> TakeLimits();
+  bool IsPriced() const;
+  uint64_t CostIn(const policy::Limit& limit, const Usage& usage) const;
+  uint64_t MaxOutput() const;
   limits::Charge ChargeOf(const policy::Limit& limit) const;
+  void EvaluateAmount(const policy::Limit& limit, limits::Charge* charge) const;
+  void ClampOutput();
   void MeterDecisions(const limits::Decision& decision);
+  const AppliedLimit* BindingLimit() const;
+  bool Downgrade();
   Action Refuse(const limits::Decision& decision);
+  std::string RefusalMessage(const AppliedLimit& binding) const;
+  bool MayCut() const;
+  bool TopUp();
+  static bool IsToppedUp(const policy::Limit& limit);
+  uint64_t MissingIn(const AppliedLimit& applied, uint64_t completion) const;
+  bool AskForMore(uint64_t completion);
 
   // forwarding.cc
   std::optional<Action> Forward();
@@ -125,12 +150,13 @@ class TransactionImpl : public Transaction {
   Action RelayBody();
   void StartMeter();
   Action FinishBroken();
+  Action FinishCut();
+  void FeedStream();
   void ReadFedBytes();
   void EndMeter();
 
   // settling.cc
-  struct Used {
-    uint64_t prompt = 0, completion = 0;
+  struct Used : Usage {
     dialects::Provenance prompt_provenance = dialects::Provenance::kExact;
     dialects::Provenance completion_provenance = dialects::Provenance::kEstimated;
   };
@@ -153,6 +179,7 @@ class TransactionImpl : public Transaction {
   };
   Action Reply(int status, const Words& words);
   void SetHeader(std::string_view name, std::string value);
+  void SetClientHeader(policy::ClientHeader header, std::string value);
   void RemoveHeader(std::string_view name);
   void SetRetryHeaders(int64_t retry_after_ns);
   void SetLimitHeaders();
@@ -162,7 +189,7 @@ class TransactionImpl : public Transaction {
   const policy::Pool& pool() const { return plan().pools[request_.route->pool]; }
   Attempt& attempt() { return attempts_.back(); }
   // Whether what is relayed of the answer is not just what came.
-  bool RewritesBody() const { return is_stream_ && injected_usage_; }
+  bool RewritesBody() const { return is_stream_ && (injected_usage_ || may_cut_); }
   bool IsCounted() const { return request_.route->operation.has_value(); }
 
   std::shared_ptr<const Generation> generation_;
@@ -177,12 +204,18 @@ class TransactionImpl : public Transaction {
   const tokens::Tokenizer* tokenizer_ = nullptr;
   bool tokenizer_known_ = false;  // it is the model's own
   metering::PromptCount prompt_;
+  bool declares_functions_ = false;
 
   std::vector<AppliedLimit> limits_;
-  limits::Reservation held_;     // of the limits that are enforced, in their order in limits_
+  limits::Reservation held_;  // of the limits that are enforced, in their order in limits_
+  bool request_read_ = false;
   bool limits_applied_ = false;  // their counters are known
   bool limits_taken_ = false;    // and hold what this request may use
   std::optional<int64_t> waiting_since_mono_ns_;
+  int downgrades_ = 0;
+  std::optional<uint64_t> clamped_output_;  // tokens that each choice may have
+  int64_t topped_up_mono_ns_ = 0;           // when the limits were last asked for more
+  uint64_t topped_up_bytes_ = 0;            // and what was written then
 
   std::vector<Attempt> attempts_;
   std::vector<balance::Availability> availability_;  // per member of the pool
@@ -200,6 +233,7 @@ class TransactionImpl : public Transaction {
   bool first_bytes_seen_ = false;
   std::unique_ptr<metering::StreamMeter> meter_;  // of an answer that is counted
   bool meter_failed_ = false;                     // memory ran out in it: it is not fed again
+  bool may_cut_ = false;                          // a limit may end it early
   bool is_stream_ = false;                        // the answer is events
   bool is_encoded_ = false;                       // and bytes of our own cannot follow it
   std::optional<Used> used_;

@@ -2,6 +2,7 @@
 
 #include "policy/compiler.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -24,7 +25,7 @@ bool IsHeaderName(std::string_view name) {
 }  // namespace
 
 void Compiler::Compile(const Place& document) {
-  Place bounds, models, consumers, credentials, backends, pools, limits, meters, routes;
+  Place bounds, models, consumers, credentials, backends, pools, limits, meters, headers, routes;
   const auto into = [](Place* place) { return [place](const Place& found) { *place = found; }; };
   const auto not_yet = [this](const Place& place) { reader_.NotYet(place); };
   plan_.body_bytes_max = kDefaultBodyBytes;
@@ -46,6 +47,7 @@ void Compiler::Compile(const Place& document) {
                   {"limits", into(&limits)},
                   {"caches", not_yet},
                   {"meters", into(&meters)},
+                  {"headers", into(&headers)},
                   {"routes", into(&routes), true}});
 
   const auto map = [this](const Place& place,
@@ -55,6 +57,8 @@ void Compiler::Compile(const Place& document) {
       (this->*read)(name, entry);
     });
   };
+  std::copy(kClientHeaders.begin(), kClientHeaders.end(), plan_.client_headers.begin());
+  map(headers, &Compiler::ReadClientHeader);
   if (bounds.value) ReadBounds(bounds);
   map(models, &Compiler::ReadModel);
   map(consumers, &Compiler::ReadConsumer);
@@ -75,6 +79,19 @@ void Compiler::ReadBounds(const Place& place) {
   reader_.Object(place, {{"body", [this](const Place& at) {
                             reader_.Bytes(at, 1024, uint64_t{1} << 30, &plan_.body_bytes_max);
                           }}});
+}
+
+// "retry-after-ms": "x-wait-ms", or false to send none.
+void Compiler::ReadClientHeader(std::string_view name, const Place& place) {
+  const auto found = std::find(kClientHeaders.begin(), kClientHeaders.end(), name);
+  if (found == kClientHeaders.end()) {
+    return reader_.ComplainUnknown(place, "header", name, kClientHeaders);
+  }
+  std::string& header = plan_.client_headers[static_cast<size_t>(found - kClientHeaders.begin())];
+  if (place.value.Is(json::Type::kString)) return ReadHeaderName(place, &header);
+  bool is_sent = true;
+  reader_.Bool(place, &is_sent);
+  if (!is_sent) header.clear();
 }
 
 void Compiler::ReadText(const Place& place, Text* text) {
@@ -137,11 +154,12 @@ void Compiler::ReadStatus(const Place& place, std::vector<breaker::StatusRange>*
   statuses->push_back({static_cast<uint16_t>(first), static_cast<uint16_t>(last)});
 }
 
-std::unique_ptr<expr::Program> Compiler::ReadExpression(const Place& place) {
+std::unique_ptr<expr::Program> Compiler::ReadExpression(const Place& place,
+                                                        absl::Span<const expr::Name> names) {
   std::string source;
   reader_.String(place, &source);
   if (!place.value.Is(json::Type::kString)) return nullptr;
-  auto program = expr::Program::Compile(source, policy::Names());
+  auto program = expr::Program::Compile(source, names);
   if (!program.ok()) {
     reader_.Complain(place, Concat({"expression: ", StdView(program.status().message())}));
     return nullptr;

@@ -22,6 +22,7 @@ class Compiler {
 
  private:
   void ReadBounds(const Place& place);
+  void ReadClientHeader(std::string_view name, const Place& place);
   void ReadModel(std::string_view name, const Place& place);
   void ReadPrice(const Place& place, Model* model);
   void ReadConsumer(std::string_view id, const Place& place);
@@ -36,10 +37,16 @@ class Compiler {
   void ReadMember(const Place& place, Pool* pool);
   void ReadRetry(const Place& place, Retry* retry);
 
+  struct LimitDraft;  // a limit under way, with what its fields say of each other
   void ReadLimit(std::string_view name, const Place& place);
+  void ReadLimitKind(const Place& place, LimitDraft* draft);
+  void ReadAmount(const Place& place, LimitDraft* draft);
+  void ReadPer(const Place& place, LimitDraft* draft);
+  void ReadTimeZone(const Place& place, limits::Rule* rule);
+  void ReadShare(const Place& place, LimitDraft* draft);
   void ReadReserve(const Place& place, Limit* limit);
-  void ReadOnExceeded(const Place& place, Limit* limit);
-  void CheckLimit(const Place& place, const Limit& limit, const limits::Rule& rule);
+  void ReadOnExceeded(const Place& place, LimitDraft* draft);
+  void CheckLimit(const Place& place, const LimitDraft& draft);
 
   void ReadMeter(std::string_view name, const Place& place);
   void ReadRoute(const Place& place);
@@ -53,7 +60,11 @@ class Compiler {
   void ReadHeaderName(const Place& place, std::string* name);
   void ReadStatuses(const Place& place, std::vector<breaker::StatusRange>* statuses);
   void ReadStatus(const Place& place, std::vector<breaker::StatusRange>* statuses);
-  std::unique_ptr<expr::Program> ReadExpression(const Place& place);
+  std::unique_ptr<expr::Program> ReadExpression(const Place& place) {
+    return ReadExpression(place, policy::Names());
+  }
+  std::unique_ptr<expr::Program> ReadExpression(const Place& place,
+                                                absl::Span<const expr::Name> names);
   // The index of what `place` names, among `names`; complains when it names nothing.
   std::optional<uint32_t> Reference(const Place& place, std::string_view what,
                                     const std::vector<std::string_view>& names);

@@ -28,8 +28,9 @@ void Compiler::ReadModel(std::string_view name, const Place& place) {
 }
 
 void Compiler::ReadPrice(const Place& place, Model* model) {
+  constexpr uint64_t kMostPerMillion = 1'000'000;
   const auto dollars = [this](std::optional<uint64_t>* out) {
-    return [this, out](const Place& at) { reader_.Dollars(at, out); };
+    return [this, out](const Place& at) { reader_.Dollars(at, kMostPerMillion, out); };
   };
   reader_.Object(place, {{"input", dollars(&model->price_input)},
                          {"cached_input", dollars(&model->price_cached_input)},

@@ -41,7 +41,7 @@ std::shared_ptr<Policy> Policy::Parse(std::string_view text, std::vector<Fault>*
   return faults->empty() ? policy : nullptr;
 }
 
-absl::Span<const expr::Name> Names() {
+absl::Span<const expr::Name> UsageNames() {
   using Kind = expr::Name::Kind;
   constexpr expr::Type kString = expr::Type::kString;
   // In the order of enum Name.
@@ -58,8 +58,23 @@ absl::Span<const expr::Name> Names() {
       {"backend", Kind::kScalar, kString, {}},
       {"attr", Kind::kOpenMap, kString, {}},
       {"params", Kind::kOpenMap, kString, {}},
+      {"usage",
+       Kind::kFixedMap,
+       expr::Type::kInt,
+       {"prompt", "completion", "total", "cached", "reasoning"}},
   };
   return *kNames;
+}
+
+absl::Span<const expr::Name> Names() {
+  return UsageNames().subspan(0, static_cast<size_t>(Name::kUsage));
+}
+
+std::optional<uint32_t> Plan::FindLimit(std::string_view name) const {
+  for (uint32_t i = 0; i < limits.size(); ++i) {
+    if (limits[i].name == name) return i;
+  }
+  return std::nullopt;
 }
 
 const Model* Plan::FindModel(std::string_view name) const {

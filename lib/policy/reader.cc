@@ -180,14 +180,12 @@ void Reader::Bytes(const Place& place, uint64_t least, uint64_t most, uint64_t* 
                           std::to_string(most), " bytes, found \"", text, "\""}));
 }
 
-void Reader::Dollars(const Place& place, std::optional<uint64_t>* out) {
+void Reader::Dollars(const Place& place, uint64_t most_usd, std::optional<uint64_t>* out) {
   if (!Expect(place, json::Type::kNumber)) return;
   uint64_t micro_usd = 0;
-  constexpr uint64_t kMost = uint64_t{1'000'000} * 1'000'000;
-  if (!ParseDecimal(place.value.text(), 6, &micro_usd) || micro_usd > kMost) {
-    return Complain(
-        place, Concat({"expected US dollars from 0 to 1000000 with at most six decimals, found ",
-                       place.value.text()}));
+  if (!ParseDecimal(place.value.text(), 6, &micro_usd) || micro_usd > most_usd * 1'000'000) {
+    return Complain(place, Concat({"expected US dollars from 0 to ", std::to_string(most_usd),
+                                   " with at most six decimals, found ", place.value.text()}));
   }
   *out = micro_usd;
 }

@@ -58,7 +58,7 @@ class Reader {
   void Duration(const Place& place, int64_t least_ns, int64_t most_ns, int64_t* out);
   void Bytes(const Place& place, uint64_t least, uint64_t most, uint64_t* out);
   // An amount of US dollars as exact micro-USD.
-  void Dollars(const Place& place, std::optional<uint64_t>* out);
+  void Dollars(const Place& place, uint64_t most_usd, std::optional<uint64_t>* out);
   // One of `words`; `out` receives its index.
   void Word(const Place& place, absl::Span<const std::string_view> words, size_t* out);
   // A word that the contract has and this release does not carry out.

@@ -113,10 +113,10 @@ TEST_CASE("what is wrong is said with its place, and with the nearest known word
       {"\"attempts\": 3", "\"attempts\": 99999999999999999999", "pools.p.retry.attempts",
        "from 1 to 16"},
       {"consumer.id", "consumr.id", "limits.l.key", "column 1"},
-      {"\"unit\": \"tokens\"", "\"unit\": \"usd\"", "limits.l.unit", "does not carry this out yet"},
+      {"50000", "0", "limits.l.amount", "from 1 to"},
       {"50000", "0", "limits.l.amount", "from 1 to"},
       {"50000", "9007199254740993", "limits.l.amount", "from 1 to 9007199254740992"},
-      {"\"PT1M\"", "\"month\"", "limits.l.per", "does not carry this out yet"},
+      {"\"PT1M\"", "\"moon\"", "limits.l.per", "a duration such as"},
       {"\"PT1M\"", "\"100ms\"", "limits.l.per", "from 1s"},
       {"\"learned\"", "\"lerned\"", "limits.l.reserve.output", "did you mean \"learned\"?"},
       {"\"status\": 429}", "\"status\": 200}", "limits.l.on_exceeded.status", "from 400 to 599"},
@@ -155,6 +155,119 @@ TEST_CASE("every fault is said at once, in the order of the document, with line 
   for (size_t i = 1; i < faults.size(); ++i) CHECK(faults[i - 1].offset <= faults[i].offset);
   const Fault& key = faults[3].path == "routes[0].pol" ? faults[3] : faults[2];
   CHECK(text.substr(key.offset, 5) == "\"pol\"");
+}
+
+// Sound() with these fields in its one limit, beside its key.
+std::string WithLimit(const std::string& fields) {
+  std::string text = Sound();
+  const size_t begin = text.find("\"unit\": \"tokens\""), end = text.find("}},", begin);
+  REQUIRE(end != std::string::npos);
+  return text.replace(begin, end - begin, fields);
+}
+
+TEST_CASE("limits of every kind are read as they are meant") {
+  struct Meant {
+    std::string fields;
+    Unit unit;
+    limits::Algorithm algorithm;
+    uint64_t amount;
+    int status;
+  };
+  using limits::Algorithm;
+  const Meant rows[] = {
+      {R"("amount": 5, "per": "1s")", Unit::kTokens, Algorithm::kSlidingWindow, 5, 429},
+      {R"("amount": 5, "per": "366d", "algorithm": "fixed_window")", Unit::kTokens,
+       Algorithm::kFixedWindow, 5, 429},
+      {R"("unit": "usd", "amount": 0.000001, "per": "lifetime")", Unit::kUsd, Algorithm::kCalendar,
+       1, 403},
+      {R"("unit": "usd", "amount": 500, "per": "month", "time_zone": "Europe/Berlin",
+          "on_exceeded": {"status": 402})",
+       Unit::kUsd, Algorithm::kCalendar, 500000000, 402},
+      {R"("unit": "requests", "amount": 9007199254740992, "per": "week", "week_start": "sunday",
+          "algorithm": "fixed_window")",
+       Unit::kRequests, Algorithm::kCalendar, 9007199254740992, 403},
+      {R"("unit": "concurrency", "amount": 3)", Unit::kConcurrency, Algorithm::kConcurrency, 3,
+       429},
+      {R"("cost": "usage.prompt + 4 * usage.completion", "amount": 7, "per": "1m")", Unit::kCost,
+       Algorithm::kSlidingWindow, 7, 429},
+      {R"("amount": 7, "per": "1m", "share": {"weights": "consumer.weight", "floor": 2})",
+       Unit::kTokens, Algorithm::kSlidingWindow, 7, 429},
+  };
+  for (const Meant& row : rows) {
+    INFO(row.fields);
+    std::vector<Fault> faults;
+    const auto policy = Policy::Parse(WithLimit(row.fields), &faults);
+    for (const Fault& fault : faults) UNSCOPED_INFO(FaultText(fault));
+    REQUIRE(policy != nullptr);
+    const Limit& limit = policy->plan().limits[0];
+    const limits::Rule& rule = policy->plan().rules[limit.rule];
+    CHECK(limit.unit == row.unit);
+    CHECK(rule.algorithm == row.algorithm);
+    CHECK(rule.amount == row.amount);
+    CHECK(limit.status == row.status);
+    CHECK((limit.cost != nullptr) == (row.unit == Unit::kCost));
+  }
+}
+
+TEST_CASE("limits that contradict themselves are refused by the field at fault") {
+  const Row rows[] = {
+      {R"("amount": 5)", "", "limits.l", "\"per\" is missing"},
+      {R"("unit": "usd", "amount": 0, "per": "day")", "", "limits.l.amount", "more than 0"},
+      {R"("unit": "usd", "amount": 0.0000001, "per": "day")", "", "limits.l.amount",
+       "six decimals"},
+      {R"("unit": "usd", "amount": 1e10, "per": "day")", "", "limits.l.amount", "US dollars"},
+      {R"("amount": "no.such", "per": "day")", "", "limits.l.amount", "expression"},
+      {R"("amount": "usage.prompt", "per": "day")", "", "limits.l.amount", "expression"},
+      {R"("cost": "usage.promt", "amount": 1, "per": "day")", "", "limits.l.cost", "prompt"},
+      {R"("unit": "tokens", "cost": "1", "amount": 1, "per": "day")", "", "limits.l.cost",
+       "not both"},
+      {R"("amount": 1, "per": "day", "time_zone": "Mars/Olympus")", "", "limits.l.time_zone",
+       "no time zone \"Mars/Olympus\""},
+      {R"("amount": 1, "per": "1d", "time_zone": "UTC")", "", "limits.l.time_zone",
+       "only calendar periods"},
+      {R"("amount": 1, "per": "month", "week_start": "monday")", "", "limits.l.week_start",
+       "only the period \"week\""},
+      {R"("amount": 1, "per": "month", "algorithm": "token_bucket")", "", "limits.l.algorithm",
+       "fixed windows"},
+      {R"("unit": "concurrency", "amount": 1, "per": "1m")", "", "limits.l.per", "no period"},
+      {R"("unit": "concurrency", "amount": 1, "reserve": {})", "", "limits.l.reserve",
+       "exactly one"},
+      {R"("amount": 1, "per": "month", "share": {})", "", "limits.l.share", "sliding_window"},
+      {R"("amount": "1", "per": "1m", "share": {})", "", "limits.l.share", "one amount"},
+      {R"("unit": "requests", "amount": 1, "per": "1m", "on_exceeded": {"action": "cut"})", "",
+       "limits.l.on_exceeded.action", "can be held"},
+      {R"("amount": 1, "per": "1m", "on_exceeded": {"action": {"downgrade": 3}})", "",
+       "limits.l.on_exceeded.action.downgrade", "a string"},
+      {R"("amount": 1, "per": "1m", "on_exceeded": {"action": "clamp", "max_wait": "1s"})", "",
+       "limits.l.on_exceeded.max_wait", "waits"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.from);
+    std::vector<Fault> faults;
+    CHECK(Policy::Parse(WithLimit(row.from), &faults) == nullptr);
+    REQUIRE_FALSE(faults.empty());
+    CHECK(faults[0].path == row.path);
+    INFO(faults[0].message);
+    CHECK(faults[0].message.find(row.words) != std::string::npos);
+  }
+}
+
+TEST_CASE("headers to clients are called as the policy says, or are not sent") {
+  std::string text = Sound();
+  text.insert(text.find("\"routes\""),
+              R"("headers": {"retry-after-ms": false, "x-weir-backend": "x-served-by"},)");
+  std::vector<Fault> faults;
+  const auto policy = Policy::Parse(text, &faults);
+  REQUIRE(policy != nullptr);
+  const auto name = [&](ClientHeader header) {
+    return policy->plan().client_headers[static_cast<size_t>(header)];
+  };
+  CHECK(name(ClientHeader::kRetryAfterMs).empty());
+  CHECK(name(ClientHeader::kBackend) == "x-served-by");
+  CHECK(name(ClientHeader::kRetryAfter) == "retry-after");
+  text.replace(text.find("retry-after-ms"), 14, "retry-aftr-ms!");
+  CHECK(Policy::Parse(text, &faults) == nullptr);
+  CHECK(faults[0].message.find("retry-after") != std::string::npos);
 }
 
 TEST_CASE("documents that are no documents") {
