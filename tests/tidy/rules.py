@@ -70,6 +70,7 @@ SIDE_EFFECT = re.compile(r"\+\+|--|(?<![=!<>+\-*/%&|^])=(?!=)|[+\-*/%&|^]=")
 
 MAX_COLUMNS = 100
 MAX_LINES = 600
+WHOLE = "capi/include/weir.h"  # the ABI is one header, that others parse
 
 
 def _in(path, *folders):
@@ -216,11 +217,11 @@ def text_form(files):
         # Inputs of tests are as they are.
         if "/data/" in file.path or file.path.startswith(INPUTS):
             continue
-        prose = (file.path.endswith((".md", ".json", ".jsonl", ".jsonc", ".txt", ".tsv"))
+        prose = (file.path.endswith((".md", ".json", ".jsonl", ".jsonc", ".txt", ".tsv", ".svg"))
                  or file.path in ("LICENSE", ".clang-tidy"))
         if file.text and not file.text.endswith("\n"):
             yield file.path, len(file.lines), "no newline at the end"
-        if file.is_c and len(file.lines) - 1 > MAX_LINES:
+        if file.is_c and len(file.lines) - 1 > MAX_LINES and file.path != WHOLE:
             yield file.path, len(file.lines) - 1, f"more than {MAX_LINES} lines"
         for number, line in enumerate(file.lines, 1):
             if len(line) > MAX_COLUMNS and not prose:
