@@ -70,15 +70,15 @@ class NoIdentity final : public Identity {
 // A segment at some address; what is inside lives in the layout, nothing in this object.
 class MappedSegment final : public Segment {
  public:
-  MappedSegment(void* base, size_t bytes, bool writable)
-      : base_(static_cast<char*>(base)), bytes_(bytes), writable_(writable) {}
+  MappedSegment(size_t bytes, bool writable) : bytes_(bytes), writable_(writable) {}
   ~MappedSegment() override {
     identity_ = nullptr;
-    munmap(base_, bytes_);
+    if (base_ != nullptr) munmap(base_, bytes_);
   }
   MappedSegment(const MappedSegment&) = delete;
   MappedSegment& operator=(const MappedSegment&) = delete;
 
+  void set_base(void* base) { base_ = static_cast<char*>(base); }
   void set_identity(std::unique_ptr<Identity> identity) { identity_ = std::move(identity); }
 
   // Writes the header of an empty segment into zeroed memory.
@@ -153,7 +153,7 @@ class MappedSegment final : public Segment {
     return static_cast<void*>(base_ + entry.offset);
   }
 
-  char* const base_;
+  char* base_ = nullptr;
   const size_t bytes_;
   const bool writable_;
   std::unique_ptr<Identity> identity_;
@@ -171,6 +171,8 @@ absl::Status CheckBytes(size_t bytes) {
 std::unique_ptr<MappedSegment> Map(int fd, size_t bytes, bool writable) {
   const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   const int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+  // Made first: without memory for it, a mapping would be left that keeps the file's locks.
+  auto segment = std::make_unique<MappedSegment>(bytes, writable);
   void* base = mmap(nullptr, bytes, protection, flags, fd, 0);
   if (base == MAP_FAILED) return nullptr;
 #ifdef MADV_HUGEPAGE
@@ -178,7 +180,8 @@ std::unique_ptr<MappedSegment> Map(int fd, size_t bytes, bool writable) {
   // A wish only; whether it is granted changes nothing but speed.
   if (bytes >= kWorthHugePages) static_cast<void>(madvise(base, bytes, MADV_HUGEPAGE));
 #endif
-  return std::make_unique<MappedSegment>(base, bytes, writable);
+  segment->set_base(base);
+  return segment;
 }
 
 // Closes what nobody took.
@@ -212,6 +215,15 @@ absl::Status CheckHeader(const std::string& path, const SegmentHeader& header, u
         Concat({path, " has ", std::to_string(bytes), " bytes, not the ",
                 std::to_string(header.bytes), " that it was made with"}));
   }
+  const uint32_t count = header.region_count.load(std::memory_order_acquire);
+  bool sound = count <= kMaxRegions;
+  for (uint32_t i = 0; sound && i < count; ++i) {
+    const RegionEntry& entry = header.regions[i];
+    sound = entry.name_bytes <= kMaxNameBytes && entry.offset % kAlignment == 0 &&
+            entry.offset >= sizeof(SegmentHeader) && entry.offset <= bytes &&
+            entry.bytes <= bytes - entry.offset;
+  }
+  if (!sound) return absl::FailedPreconditionError(Concat({path, " is damaged: remove it"}));
   return absl::OkStatus();
 }
 
@@ -283,10 +295,16 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::OpenFile(const std::string& pa
       if (unlink(path.c_str()) != 0) return SystemError("can not replace", path, errno);
       continue;
     }
+    // The mark of this process goes on a description of its own: a mapping holds on to the one that
+    // it was made of, and a forked child to the mapping, so that a dead parent would stay marked.
+    OwnedFd marked(segment.ok() ? open(path.c_str(), O_RDWR | O_CLOEXEC) : -1);
+    const int error = errno;
     UnlockWholeFile(fd.get());
     if (!segment.ok()) return segment.status();
-    ProcessTable* processes = &(*segment)->header().processes;
-    (*segment)->set_identity(std::make_unique<FileIdentity>(fd.Take(), processes));
+    if (marked.get() < 0) return SystemError("can not open", path, error);
+    auto identity = std::make_unique<FileIdentity>(marked.get(), &(*segment)->header().processes);
+    static_cast<void>(marked.Take());  // only now: without memory for it, it is closed
+    (*segment)->set_identity(std::move(identity));
     return absl::StatusOr<std::unique_ptr<Segment>>(*std::move(segment));
   }
 }

@@ -112,6 +112,18 @@ TEST_CASE("files that are no segment of this build are refused, and replaced on 
     write(path, 8, std::string("\x63\0\0\0", 4));
     CHECK(refusal().find("has format 99, this build has ") != std::string::npos);
   }
+  SECTION("a directory that points elsewhere") {
+    { CHECK(Open(path)->Region("r", 64).ok()); }
+    // Whatever word of the directory is changed, no region lies outside.
+    std::fstream file(path.str(), std::ios::in | std::ios::out | std::ios::binary);
+    std::string header(size_t{64} << 10, '\0');
+    file.read(header.data(), static_cast<std::streamsize>(header.size()));
+    const size_t entry = header.find(std::string("r\0\0\0\0\0\0\0", 8));
+    REQUIRE(entry != std::string::npos);
+    file.close();
+    write(path, entry + 56, std::string("\x80\0\0\0\x7F\0\0\0", 8));  // its offset
+    CHECK(refusal().find("is damaged") != std::string::npos);
+  }
   SECTION("something else") {
     std::ofstream(path.str()) << std::string(size_t{1} << 20, 'x');
     CHECK(refusal().find("is not a weir segment") != std::string::npos);
@@ -204,6 +216,26 @@ TEST_CASE("a child of a fork is another process, whoever dies first") {
   CHECK(shared->child == 0);
   CHECK(shared->parent_gone);
   CHECK(segment->identity().word() == word);
+}
+
+TEST_CASE("a parent that died is gone, though a child of its fork lives and has its memory") {
+  const TempPath path;
+  auto* seen = Shared<std::atomic<bool>>();
+  InChild([&] {
+    auto own = *Segment::OpenFile(path.str(), {});
+    Lock(*static_cast<LockWord*>(*own->Region("lock", sizeof(LockWord))), own->identity());
+    if (fork() == 0) {
+      for (int i = 0; i < 20000 && !*seen; ++i) usleep(1000);
+      _exit(0);
+    }
+    kill(getpid(), SIGKILL);
+    return 0;
+  });
+  auto segment = Open(path);
+  auto* lock = static_cast<LockWord*>(*segment->Region("lock", sizeof(LockWord)));
+  REQUIRE(lock->load() != 0);
+  CHECK(segment->identity().IsGone(lock->load()));
+  *seen = true;
 }
 
 TEST_CASE("a private segment survives a fork with a lock held") {
