@@ -8,6 +8,7 @@
 
 #include "console.h"
 #include "count.h"
+#include "state.h"
 
 namespace weir::cli {
 namespace {
@@ -23,6 +24,8 @@ constexpr std::string_view kHelp = R"(Usage: weir COMMAND [ARGUMENT]...
   weir hash-key [--pepper TEXT]
                                the stored form ("sha256:...") of a virtual key, read from the first
                                line of standard input; TEXT is the policy's "pepper"
+  weir state FILE              what the state file of a gateway holds: the counters nearest to their
+                               amount, reservations outstanding, slots; weir state --help tells all
   weir version | --version     the release of the library
   weir help | --help           this text
 )";
@@ -87,6 +90,7 @@ int Run(const std::string& command, const std::vector<std::string>& words) {
   if (command == "count") return Count(words);
   if (command == "encodings") return Encodings(words);
   if (command == "hash-key") return HashKey(words);
+  if (command == "state") return State(words);
   if (command == "version" || command == "--version") {
     std::cout << "weir " << weir_version() << "\n";
     return kDone;

@@ -1,15 +1,21 @@
 // weir_engine_* and the version.
 
+#include <optional>
+
+#include "base/saturating.h"
 #include "handles.h"
 
 namespace {
 
+using weir::capi::At;
 using weir::capi::CopyOut;
 using weir::capi::Fail;
 using weir::capi::Guard;
 using weir::capi::IsText;
 using weir::capi::NullArgument;
+using weir::capi::ReadPath;
 using weir::capi::ReadSized;
+using weir::capi::View;
 
 }  // namespace
 
@@ -24,8 +30,12 @@ weir_status weir_engine_new(weir_policy* policy, const weir_engine_options* opti
   if (policy == nullptr || engine == nullptr) return NullArgument(error);
   weir_engine_options read;
   if (const weir_status status = ReadSized(options, &read, error); status != WEIR_OK) return status;
+  if (!IsText(read.state_file, read.state_file_size)) return NullArgument(error);
   return Guard(error, [&]() -> weir_status {
     weir::engine::Options made;
+    const weir_status status =
+        ReadPath(read.state_file, read.state_file_size, &made.state_file, error);
+    if (status != WEIR_OK) return status;
     if (read.max_counters != 0) made.max_counters = read.max_counters;
     made.state_bytes = read.state_bytes;
     made.seed = read.seed;
@@ -65,8 +75,23 @@ weir_status weir_engine_status(weir_engine* engine, const weir_now* now, char* b
     return NullArgument(error);
   }
   return Guard(error, [&]() -> weir_status {
-    const weir::Now at = {now->mono_ns, now->unix_ns};
-    return CopyOut(engine->engine->StatusJson(at), buffer, capacity, needed, error);
+    return CopyOut(engine->engine->StatusJson(At(*now)), buffer, capacity, needed, error);
+  });
+}
+
+weir_status weir_engine_override_limit(weir_engine* engine, const char* limit, size_t limit_size,
+                                       const char* key, size_t key_size, uint64_t amount,
+                                       int64_t for_ms, const weir_now* now, weir_error* error) {
+  if (engine == nullptr || now == nullptr || !IsText(limit, limit_size) || !IsText(key, key_size)) {
+    return NullArgument(error);
+  }
+  return Guard(error, [&]() -> weir_status {
+    std::optional<std::string_view> of_key;
+    if (key != nullptr) of_key = View(key, key_size);
+    const absl::Status status =
+        engine->engine->OverrideLimit(View(limit, limit_size), of_key, amount,
+                                      weir::SaturatingMul(for_ms, weir::kMillisecond), At(*now));
+    return status.ok() ? WEIR_OK : Fail(error, status);
   });
 }
 

@@ -11,6 +11,7 @@ namespace weir::capi {
 static_assert(WEIR_OK == static_cast<int>(absl::StatusCode::kOk));
 static_assert(WEIR_INVALID_ARGUMENT == static_cast<int>(absl::StatusCode::kInvalidArgument));
 static_assert(WEIR_NOT_FOUND == static_cast<int>(absl::StatusCode::kNotFound));
+static_assert(WEIR_PERMISSION_DENIED == static_cast<int>(absl::StatusCode::kPermissionDenied));
 static_assert(WEIR_RESOURCE_EXHAUSTED == static_cast<int>(absl::StatusCode::kResourceExhausted));
 static_assert(WEIR_FAILED_PRECONDITION == static_cast<int>(absl::StatusCode::kFailedPrecondition));
 static_assert(WEIR_OUT_OF_RANGE == static_cast<int>(absl::StatusCode::kOutOfRange));

@@ -48,30 +48,42 @@ inline weir_status NullArgument(weir_error* error) noexcept {
 weir_status CopyOut(std::string_view text, char* buffer, size_t capacity, size_t* needed,
                     weir_error* error) noexcept;
 
-// Reads what the caller has of a struct onto defaults, all zero; null is all defaults. `size` is
-// its first field.
+// Reads the `size` bytes that the caller has of a struct onto defaults, all zero.
 template <typename Struct>
-weir_status ReadSized(const Struct* given, Struct* read, weir_error* error) noexcept {
+weir_status ReadBytes(const void* given, size_t size, Struct* read, weir_error* error) noexcept {
   std::memset(read, 0, sizeof(*read));
-  if (given == nullptr) return WEIR_OK;
-  if (given->size < sizeof(given->size)) {
-    return Fail(error, WEIR_INVALID_ARGUMENT, "options->size is not set");
-  }
-  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-  for (size_t i = sizeof(*read); i < given->size; ++i) {
+  const auto* bytes = static_cast<const unsigned char*>(given);
+  for (size_t i = sizeof(*read); i < size; ++i) {
     if (bytes[i] != 0) {
-      return Fail(error, WEIR_UNIMPLEMENTED, "options has fields that this weir does not know");
+      return Fail(error, WEIR_UNIMPLEMENTED, "a struct has fields that this weir does not know");
     }
   }
-  std::memcpy(read, given, std::min<size_t>(given->size, sizeof(*read)));
+  std::memcpy(read, given, std::min(size, sizeof(*read)));
   return WEIR_OK;
+}
+
+// The same of a struct whose first field is its `size`; null is all defaults.
+template <typename Struct>
+weir_status ReadSized(const Struct* given, Struct* read, weir_error* error) noexcept {
+  if (given == nullptr) {
+    std::memset(read, 0, sizeof(*read));
+    return WEIR_OK;
+  }
+  if (given->size < sizeof(given->size)) {
+    return Fail(error, WEIR_INVALID_ARGUMENT, "the size of a struct is not set");
+  }
+  return ReadBytes(given, given->size, read, error);
 }
 
 // Writes as much of a struct as the caller has room for.
 template <typename Struct>
 void WriteSized(Struct full, Struct* out) noexcept {
   full.size = out->size;
-  std::memcpy(out, &full, std::min<size_t>(full.size, sizeof(full)));
+  if (full.size == sizeof(full)) {
+    *out = full;  // as it nearly always is; of a known size
+  } else {
+    std::memcpy(out, &full, std::min<size_t>(full.size, sizeof(full)));
+  }
 }
 
 }  // namespace weir::capi

@@ -6,11 +6,15 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 
 #include "guard.h"
 #include "weir.h"
+#include "weir/base.h"
 #include "weir/engine.h"
+#include "weir/limits.h"
 #include "weir/policy.h"
+#include "weir/state.h"
 #include "weir/tokens.h"
 
 struct weir_policy {
@@ -26,12 +30,32 @@ struct weir_txn {
   std::unique_ptr<weir::engine::Transaction> txn;
 };
 
+struct weir_state {
+  std::shared_ptr<weir::state::Segment> segment;
+};
+
+struct weir_limiter {
+  std::shared_ptr<weir::state::Segment> segment;  // outlives what is made over it
+  std::unique_ptr<weir::limits::Limiter> limiter;
+};
+
+struct weir_reservation {
+  weir_limiter* limiter = nullptr;  // that made it
+  weir::limits::Reservation held;
+  weir::Now last_now;  // that it was given
+};
+
 namespace weir::capi {
 
 // Behind a weir_tokenizer stands the tokenizer itself, under an opaque name.
 inline const tokens::Tokenizer* Behind(const weir_tokenizer* tokenizer) {
   return reinterpret_cast<const tokens::Tokenizer*>(tokenizer);
 }
+
+inline Now At(const weir_now& now) { return {now.mono_ns, now.unix_ns}; }
+
+// A path for the system, whose texts end at a NUL.
+weir_status ReadPath(const char* path, size_t path_size, std::string* read, weir_error* error);
 
 // Fail, with a place in a policy or a body.
 weir_status FailAt(weir_error* error, weir_status code, std::string_view message, size_t offset,

@@ -1,6 +1,7 @@
 // The n-th allocation fails, for every n: the call that needed it answers RESOURCE_EXHAUSTED,
 // nothing is lost, and the same call succeeds once there is memory again.
 
+#include <unistd.h>
 #include <weir.h>
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/support/catch.h"
 
@@ -365,6 +367,116 @@ TEST_CASE("every allocation of a stream meter may fail") {
         return status;
       },
       [] {});
+}
+
+// Six rules, and a charge of each: more than fits into what needs no memory.
+TEST_CASE("every allocation of a limiter may fail") {
+  std::vector<weir_limit_rule> rules;
+  std::vector<weir_limit_charge> charges;
+  const std::vector<std::string> names = {"a", "b", "c", "d", "e", "a name that is not short"};
+  for (size_t i = 0; i < names.size(); ++i) {
+    weir_limit_rule rule = {};
+    rule.size = sizeof(rule);
+    rule.algorithm = WEIR_LIMIT_FIXED_WINDOW;
+    rule.name = names[i].data();
+    rule.name_size = names[i].size();
+    rule.amount = 100;
+    rule.window_ms = 60000;
+    rules.push_back(rule);
+    weir_limit_charge charge = {};
+    charge.size = sizeof(charge);
+    charge.rule = static_cast<uint32_t>(i);
+    charge.cost = 1;
+    charges.push_back(charge);
+  }
+  const weir_now now = {1000000000, 1700000000000000000};
+  weir_limiter* limiter = nullptr;
+  FailEach(
+      "limiter_new",
+      [&] {
+        return weir_limiter_new(nullptr, rules.data(), rules.size(), nullptr, &limiter, nullptr);
+      },
+      [&] {
+        weir_limiter_free(limiter);
+        limiter = nullptr;
+      });
+  REQUIRE(weir_limiter_new(nullptr, rules.data(), rules.size(), nullptr, &limiter, nullptr) ==
+          WEIR_OK);
+  weir_limit_decision decision = {};
+  decision.size = sizeof(decision);
+  const std::vector<uint64_t> more(charges.size(), 1);
+  weir_limit_actual actual = {};
+  actual.size = sizeof(actual);
+  const std::vector<weir_limit_actual> nothing(charges.size(), actual);
+  for (const size_t count : {size_t{1}, size_t{2}, charges.size()}) {
+    weir_reservation* held = nullptr;
+    FailEach(
+        "reserve",
+        [&] {
+          return weir_limiter_reserve(limiter, charges.data(), count, &now, nullptr, &decision,
+                                      &held, nullptr);
+        },
+        [&] {
+          weir_reservation_free(held);
+          held = nullptr;
+        });
+    FailEach(
+        "take",
+        [&] {
+          return weir_limiter_take(limiter, charges.data(), count, &now, nullptr, &decision,
+                                   nullptr);
+        },
+        [] {});
+    REQUIRE(weir_limiter_reserve(limiter, charges.data(), count, &now, nullptr, &decision, &held,
+                                 nullptr) == WEIR_OK);
+    FailEach(
+        "top_up",
+        [&] {
+          return weir_limiter_top_up(limiter, held, more.data(), count, &now, nullptr, &decision,
+                                     nullptr);
+        },
+        [] {});
+    FailEach(
+        "settle",
+        [&] { return weir_limiter_settle(limiter, held, nothing.data(), count, &now, nullptr); },
+        [] {});
+    weir_reservation_free(held);
+  }
+  // Whatever failed has booked nothing, and what was reserved is settled: the takes are left.
+  weir_limit_verdict verdict = {};
+  verdict.size = sizeof(verdict);
+  FailEach(
+      "peek", [&] { return weir_limiter_peek(limiter, &charges.back(), &now, &verdict, nullptr); },
+      [] {});
+  CHECK(verdict.used_before >= 1);
+  CHECK(verdict.used_before < 20);
+  weir_limiter_free(limiter);
+}
+
+TEST_CASE("every allocation of a state file may fail") {
+  std::string path = "/tmp/weir-state-XXXXXX";
+  const int file = mkstemp(path.data());
+  REQUIRE(file >= 0);
+  close(file);
+  weir_state* state = nullptr;
+  FailEach(
+      "state_open",
+      [&] { return weir_state_open(path.data(), path.size(), nullptr, &state, nullptr); },
+      [&] {
+        weir_state_free(state);
+        state = nullptr;
+      });
+  char buffer[4096];
+  size_t needed = 0;
+  const weir_now now = {1000000000, 1700000000000000000};
+  FailEach(
+      "state_report_json",
+      [&] {
+        return weir_state_report_json(path.data(), path.size(), 10, &now, buffer, sizeof(buffer),
+                                      &needed, nullptr);
+      },
+      [] {});
+  unlink(path.c_str());
 }
 
 // For every step of an exchange and every n: the n-th allocation of that step fails. The step says

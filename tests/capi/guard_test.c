@@ -33,6 +33,7 @@ static void test_null_handles(void) {
   BAD(weir_engine_reload(NULL, NULL, &error));
   BAD(weir_engine_metrics(NULL, buffer, sizeof(buffer), &size, &error));
   BAD(weir_engine_status(NULL, &now, buffer, sizeof(buffer), &size, &error));
+  BAD(weir_engine_override_limit(NULL, "a", 1, NULL, 0, 1, 1, &now, &error));
   BAD(weir_txn_new(NULL, &txn, &error));
   BAD(weir_txn_request_head(NULL, "GET", 3, "/", 1, "", 0, &error));
   BAD(weir_txn_request_header(NULL, "a", 1, "b", 1, &error));
@@ -92,6 +93,9 @@ static void test_null_outputs(weir_engine* engine) {
   BAD(weir_engine_new(policy, NULL, NULL, &error));
   BAD(weir_engine_metrics(engine, buffer, sizeof(buffer), NULL, &error));
   BAD(weir_engine_status(engine, NULL, buffer, sizeof(buffer), &size, &error));
+  BAD(weir_engine_override_limit(engine, "a", 1, NULL, 0, 1, 1, NULL, &error));
+  BAD(weir_engine_override_limit(engine, NULL, 1, NULL, 0, 1, 1, &now, &error));
+  BAD(weir_engine_override_limit(engine, "a", 1, NULL, 1, 1, 1, &now, &error));
   BAD(weir_txn_new(engine, NULL, &error));
   CHECK_OK(weir_txn_new(engine, &txn, &error), &error);
   BAD(weir_txn_next(txn, NULL, &action, &error));

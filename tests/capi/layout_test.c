@@ -28,7 +28,9 @@ FIELD(weir_engine_options, size, 0, 4);
 FIELD(weir_engine_options, max_counters, 4, 4);
 FIELD(weir_engine_options, state_bytes, 8, 8);
 FIELD(weir_engine_options, seed, 16, 8);
-SIZE(weir_engine_options, 24);
+FIELD(weir_engine_options, state_file, 24, 8);
+FIELD(weir_engine_options, state_file_size, 32, 8);
+SIZE(weir_engine_options, 40);
 
 FIELD(weir_action, size, 0, 4);
 FIELD(weir_action, kind, 4, 4);
@@ -102,10 +104,82 @@ FIELD(weir_usage, is_anomaly, 120, 4);
 FIELD(weir_usage, unread, 124, 4);
 SIZE(weir_usage, 128);
 
+FIELD(weir_state_options, size, 0, 4);
+FIELD(weir_state_options, replace, 4, 4);
+FIELD(weir_state_options, bytes, 8, 8);
+FIELD(weir_state_options, seed, 16, 8);
+SIZE(weir_state_options, 24);
+
+FIELD(weir_limit_rule, size, 0, 4);
+FIELD(weir_limit_rule, algorithm, 4, 4);
+FIELD(weir_limit_rule, name, 8, 8);
+FIELD(weir_limit_rule, name_size, 16, 8);
+FIELD(weir_limit_rule, amount, 24, 8);
+FIELD(weir_limit_rule, window_ms, 32, 8);
+FIELD(weir_limit_rule, burst, 40, 8);
+FIELD(weir_limit_rule, period, 48, 4);
+FIELD(weir_limit_rule, week_start, 52, 4);
+FIELD(weir_limit_rule, time_zone, 56, 8);
+FIELD(weir_limit_rule, time_zone_size, 64, 8);
+FIELD(weir_limit_rule, lease_ms, 72, 8);
+FIELD(weir_limit_rule, anchor_unix_ms, 80, 8);
+FIELD(weir_limit_rule, is_anchored, 88, 4);
+FIELD(weir_limit_rule, share, 92, 4);
+FIELD(weir_limit_rule, share_floor, 96, 8);
+SIZE(weir_limit_rule, 104);
+
+FIELD(weir_limiter_options, size, 0, 4);
+FIELD(weir_limiter_options, max_counters, 4, 4);
+FIELD(weir_limiter_options, seed, 8, 8);
+FIELD(weir_limiter_options, full_admits, 16, 4);
+FIELD(weir_limiter_options, reserved, 20, 4);
+SIZE(weir_limiter_options, 24);
+
+FIELD(weir_limit_charge, size, 0, 4);
+FIELD(weir_limit_charge, rule, 4, 4);
+FIELD(weir_limit_charge, key, 8, 8);
+FIELD(weir_limit_charge, key_size, 16, 8);
+FIELD(weir_limit_charge, cost, 24, 8);
+FIELD(weir_limit_charge, headroom, 32, 8);
+FIELD(weir_limit_charge, learned, 40, 4);
+FIELD(weir_limit_charge, weight, 44, 4);
+FIELD(weir_limit_charge, model, 48, 8);
+FIELD(weir_limit_charge, model_size, 56, 8);
+FIELD(weir_limit_charge, amount, 64, 8);
+FIELD(weir_limit_charge, has_amount, 72, 4);
+FIELD(weir_limit_charge, reserved, 76, 4);
+SIZE(weir_limit_charge, 80);
+
+FIELD(weir_limit_verdict, size, 0, 4);
+FIELD(weir_limit_verdict, rule, 4, 4);
+FIELD(weir_limit_verdict, admitted, 8, 4);
+FIELD(weir_limit_verdict, unused, 12, 4);
+FIELD(weir_limit_verdict, used_before, 16, 8);
+FIELD(weir_limit_verdict, reserved, 24, 8);
+FIELD(weir_limit_verdict, amount, 32, 8);
+FIELD(weir_limit_verdict, remaining, 40, 8);
+FIELD(weir_limit_verdict, retry_after_ns, 48, 8);
+FIELD(weir_limit_verdict, reset_ns, 56, 8);
+SIZE(weir_limit_verdict, 64);
+
+FIELD(weir_limit_decision, size, 0, 4);
+FIELD(weir_limit_decision, admitted, 4, 4);
+FIELD(weir_limit_decision, binding, 8, 4);
+FIELD(weir_limit_decision, table_full, 12, 4);
+FIELD(weir_limit_decision, retry_after_ns, 16, 8);
+SIZE(weir_limit_decision, 24);
+
+FIELD(weir_limit_actual, size, 0, 4);
+FIELD(weir_limit_actual, unlearned, 4, 4);
+FIELD(weir_limit_actual, cost, 8, 8);
+FIELD(weir_limit_actual, headroom_used, 16, 8);
+SIZE(weir_limit_actual, 24);
+
 /* The canonical codes of Abseil and gRPC. */
 VALUE(WEIR_OK, 0);
 VALUE(WEIR_INVALID_ARGUMENT, 3);
 VALUE(WEIR_NOT_FOUND, 5);
+VALUE(WEIR_PERMISSION_DENIED, 7);
 VALUE(WEIR_RESOURCE_EXHAUSTED, 8);
 VALUE(WEIR_FAILED_PRECONDITION, 9);
 VALUE(WEIR_OUT_OF_RANGE, 11);
@@ -154,6 +228,23 @@ VALUE(WEIR_UNREAD_NOTHING, 0);
 VALUE(WEIR_UNREAD_UNKNOWN_ENCODING, 1);
 VALUE(WEIR_UNREAD_CORRUPT_ENCODING, 2);
 VALUE(WEIR_UNREAD_TOO_LARGE, 3);
+
+VALUE(WEIR_LIMIT_SLIDING_WINDOW, 1);
+VALUE(WEIR_LIMIT_TOKEN_BUCKET, 2);
+VALUE(WEIR_LIMIT_FIXED_WINDOW, 3);
+VALUE(WEIR_LIMIT_CALENDAR, 4);
+VALUE(WEIR_LIMIT_CONCURRENCY, 5);
+
+VALUE(WEIR_PERIOD_HOUR, 1);
+VALUE(WEIR_PERIOD_DAY, 2);
+VALUE(WEIR_PERIOD_WEEK, 3);
+VALUE(WEIR_PERIOD_MONTH, 4);
+VALUE(WEIR_PERIOD_QUARTER, 5);
+VALUE(WEIR_PERIOD_YEAR, 6);
+VALUE(WEIR_PERIOD_LIFETIME, 7);
+
+VALUE(WEIR_LEASE_PERIOD, -1);
+VALUE(WEIR_NEVER, INT64_MAX);
 
 /* What a program was compiled against is what it runs with. */
 int main(void) {

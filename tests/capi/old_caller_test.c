@@ -152,7 +152,20 @@ static void test_meter_sizes(void) {
   free(options);
 }
 
+/* The layout of the first release: nothing behind it is looked at. */
+static void test_first_engine_options(void) {
+  weir_policy* policy = test_policy();
+  weir_engine* engine = NULL;
+  weir_engine_options options = {.size = offsetof(weir_engine_options, state_file)};
+  options.state_file = (const char*)&options; /* not a path, and of no meaning to it */
+  options.state_file_size = SIZE_MAX;
+  CHECK_OK(weir_engine_new(policy, &options, &engine, &error), &error);
+  weir_engine_free(engine);
+  weir_policy_free(policy);
+}
+
 int main(void) {
+  test_first_engine_options();
   test_short_options();
   test_long_options();
   test_error_sizes();

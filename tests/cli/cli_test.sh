@@ -37,6 +37,8 @@ expect "another pepper, another form" 0 \
   "sha256:$(printf vk-red | openssl dgst -sha256 -hmac salt | sed 's/.*= //')" \
   bash -c 'echo vk-red | "$1" hash-key --pepper salt' - "$weir"
 expect "the version" 0 "weir 0." "$weir" --version
+expect "a state file that is none" 1 "is not a weir segment" "$weir" state "$work/text"
+expect "no state file" 2 "one file" "$weir" state
 expect "help" 0 "weir check FILE" "$weir" --help
 expect "nothing" 2 "Usage" "$weir"
 
