@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A walk through weir with real requests: two simulated providers and a gateway that embeds weir, on
-# this machine's loopback. Installs what is missing, builds, shows seven steps with their figures,
+# this machine's loopback. Installs what is missing, builds, shows eight steps with their figures,
 # and checks each: exits non-zero when one is not so. Less than two minutes after the build.
 #
 #   examples/demo.sh
@@ -86,6 +86,12 @@ start_ptu() {
     --tpm 300 --window 5 --answer-tokens 200
 }
 
+start_gateway() {
+  start gateway "$bin/weir_gateway" --policy "$work/policy.json" --listen 127.0.0.1:0 \
+    --state "$work/gateway.state" --access-log "$work/access.log"
+  gateway=http://127.0.0.1:$port
+}
+
 # ---- Requests ----
 
 # ask KEY JSON [curl options]: sets `status`; the head is in head.txt, the body in body.txt.
@@ -161,9 +167,7 @@ set_up() {
     "$policy" >"$work/policy.json"
   "$bin/weir_gateway" --check "$work/policy.json" || fail "the policy has faults"
   export PTU_KEY=$ptu_key PAYG_AUTHORIZATION="Bearer $payg_key"
-  start gateway "$bin/weir_gateway" --policy "$work/policy.json" --listen 127.0.0.1:0 \
-    --access-log "$work/access.log"
-  gateway=http://127.0.0.1:$port
+  start_gateway
   say "provisioned backend (ptu), Azure dialect, 300 tokens in 5 s:  $ptu"
   say "pay-as-you-go backend (payg), OpenAI dialect:                 $payg"
   say "gateway; each team may use 900 tokens in 10 s:                $gateway"
@@ -346,6 +350,36 @@ metrics_agree() {
   ok "no key of anybody is in the access log"
 }
 
+budget() {
+  step "8. A team's budget of a month, in US dollars, survives a gateway that is killed"
+  local body spent=0 request message
+  body=$(chat 150)
+  body=${body/gpt-4o/gpt-4o-premium}
+  for request in 1 2 3; do
+    if ((request == 3)); then
+      say "kill -9 of the gateway; it is started again with the same state file"
+      kill -KILL "${pid_of[gateway]}"
+      wait "${pid_of[gateway]}" 2>/dev/null || true
+      start_gateway
+    fi
+    ask "$blue" "$body"
+    equal "request $request" "$status" 200
+    spent=$((spent + $(usage prompt_tokens) * 250 + $(usage completion_tokens) * 1000))
+  done
+  ask "$blue" "$body"
+  equal "request 4, of a team that has spent its 0.40 dollars" "$status" 403
+  message=$(sed 's/.*"message": *"\([^"]*\)".*/\1/' "$work/body.txt")
+  say "$message"
+  # A few requests of the steps before cost this team some hundredths of a cent.
+  local told
+  told=$(sed 's/.*Used 0\.\([0-9]*\).*/\1/' <<<"$message")
+  while ((${#told} < 6)); do told=${told}0; done
+  between "micro-dollars that it spent, by the provider's bill at the policy's prices" \
+    "$((10#$told))" "$spent" $((spent + 10000))
+  ask "$red" "$(chat 20)"
+  equal "another team" "$status" 200
+}
+
 set_up
 SECONDS=0
 exact_tokens
@@ -354,6 +388,7 @@ spill_over
 dead_backend
 streams
 metrics_agree
+budget
 
 step "All $checks checks hold, in $SECONDS s."
 say "access log: $work/access.log"

@@ -40,6 +40,8 @@ std::string Gateway::MakeEngine() {
   weir_engine_options engine_options = {};
   engine_options.size = sizeof engine_options;
   engine_options.seed = RandomSeed();
+  engine_options.state_file = options_.state.data();
+  engine_options.state_file_size = options_.state.size();
   weir_engine* engine = nullptr;
   weir_error weir_error = NewError();
   if (weir_engine_new(policy.get(), &engine_options, &engine, &weir_error) != WEIR_OK) {

@@ -17,6 +17,7 @@ const char kUsage[] =
   weir_gateway --hash-key KEY [--pepper TEXT]
 
   --policy FILE        the policy to enforce
+  --state FILE         keep counters in this file: shared with other processes, kept over restarts
   --listen HOST:PORT   (127.0.0.1:8080; port 0 = any free port, printed; [::1]:8080 for IPv6)
   --cert PEM --key PEM serve TLS 1.3, and nothing older, with this certificate chain and key
   --access-log FILE    one JSON line per request; - for standard output
@@ -63,8 +64,9 @@ std::string ParseOptions(int argc, char** argv, Options* options) {
                          }};
   std::string error = examples::ParseFlags(
       argc, argv,
-      {TextFlag("--policy", &options->policy), listen, TextFlag("--cert", &options->cert),
-       TextFlag("--key", &options->key), TextFlag("--access-log", &options->access_log),
+      {TextFlag("--policy", &options->policy), TextFlag("--state", &options->state), listen,
+       TextFlag("--cert", &options->cert), TextFlag("--key", &options->key),
+       TextFlag("--access-log", &options->access_log),
        NumberFlag("--threads", 1, 4096, &options->threads),
        NumberFlag("--max-body", 1, int64_t{1} << 40, &options->max_body_bytes),
        NumberFlag("--drain", 0, 3600, &options->drain_s), TextFlag("--check", &options->check),

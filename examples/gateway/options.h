@@ -10,6 +10,7 @@ namespace gateway {
 
 struct Options {
   std::string policy;  // file
+  std::string state;   // file of counters that outlive the process; "" for none
   std::string listen_host = "127.0.0.1";
   int64_t listen_port = 8080;
   std::string cert;  // PEM files; both or neither
