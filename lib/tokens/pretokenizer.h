@@ -119,8 +119,10 @@ class Pretokenizer {
   const char* OldPieceEnd(const char* p, Char first) {
     if (*p == '\'') {
       const size_t bytes = ContractionBytes(p, end_);
-      const bool lower = p[1] >= 'a' && (bytes == 2 || p[2] >= 'a');
-      if (bytes != 0 && lower && static_cast<unsigned char>(p[1]) < 0x80) return p + bytes;
+      // In lower case, and none of it U+017F.
+      const bool plain = bytes != 0 && p[1] >= 'a' && static_cast<unsigned char>(p[1]) < 0x80 &&
+                         (bytes == 2 || p[2] >= 'a');
+      if (plain) return p + bytes;
     }
     const Char start = *p == ' ' ? At(p + 1) : first;
     const char* const after = *p == ' ' ? p + 1 + start.bytes : p + first.bytes;
