@@ -37,11 +37,14 @@ if ((${#labels[@]})); then
   ctest_options+=(-L "^($(IFS='|'; echo "${labels[*]}"))\$")
 fi
 
-# Benchmarks are for the build that ships. AddressSanitizer needs no more than -O1, which compiles
+# Benchmarks are for the build that ships, and so are the examples and the clients that ask them. AddressSanitizer needs no more than -O1, which compiles
 # in half the time.
 case $preset in
   release) build_options=() ;;
-  asan) build_options=(-DWEIR_BUILD_BENCH=OFF "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1") ;;
+  asan)
+    build_options=(-DWEIR_BUILD_BENCH=OFF -DWEIR_BUILD_EXAMPLES=OFF
+      "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1")
+    ;;
   *) build_options=(-DWEIR_BUILD_BENCH=OFF) ;;
 esac
 
