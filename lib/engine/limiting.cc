@@ -268,21 +268,24 @@ bool TransactionImpl::TopUp() {
   const bool renew = ElapsedNs(topped_up_mono_ns_, now_.mono_ns) >= kRenewNs;
   const uint64_t written = meter_->text_bytes();
   if (!held_.active() || (!renew && written - topped_up_bytes_ < kBytesBetween)) return true;
-  topped_up_mono_ns_ = now_.mono_ns;
   topped_up_bytes_ = written;
   const uint64_t counted = meter_->Read().counted;
+  bool any_missing = false;
   for (AppliedLimit& applied : limits_) {
-    applied.asks = Asks::kAhead;
-    if (!IsToppedUp(plan().limits[applied.limit]) || MissingIn(applied, counted) == 0) {
-      applied.asks = Asks::kNothing;
-    }
+    applied.is_used_up = false;
+    const bool missing =
+        IsToppedUp(plan().limits[applied.limit]) && MissingIn(applied, counted) != 0;
+    applied.asks = missing ? Asks::kAhead : Asks::kNothing;
+    any_missing = any_missing || missing;
   }
+  if (!any_missing && !renew) return true;
+  topped_up_mono_ns_ = now_.mono_ns;
   // Who is refused asks for less, and then no more. Each round is one step of at least one limit.
   for (size_t round = 0; round <= 2 * limits_.size(); ++round) {
     if (AskForMore(counted)) return true;
     for (const AppliedLimit& applied : limits_) {
       const bool cuts = plan().limits[applied.limit].on_exceeded == OnExceeded::kCut;
-      if (cuts && applied.asks == Asks::kNothing && !applied.verdict.admitted) return false;
+      if (cuts && applied.asks == Asks::kNothing && applied.is_used_up) return false;
     }
   }
   return true;
@@ -319,10 +322,10 @@ bool TransactionImpl::AskForMore(uint64_t completion) {
   for (AppliedLimit& applied : limits_) {
     if (plan().limits[applied.limit].shadow) continue;
     if (next == decision.verdicts.size()) break;
-    applied.verdict.admitted = decision.verdicts[next].admitted;
+    applied.is_used_up = !decision.verdicts[next].admitted;
     if (decision.admitted) {
       applied.held = SaturatingAdd(applied.held, more[next]);
-    } else if (!applied.verdict.admitted) {
+    } else if (applied.is_used_up) {
       applied.asks = applied.asks == Asks::kAhead ? Asks::kMissing : Asks::kNothing;
     }
     ++next;

@@ -92,6 +92,7 @@ class TransactionImpl : public Transaction {
     limits::Reservation shadow;  // a shadow limit holds alone
     uint64_t held = 0;           // of an enforced one, top-ups included
     Asks asks = Asks::kAhead;
+    bool is_used_up = false;  // refused what was asked for last
   };
 
   // What ended a relayed answer, if it was not its own end.
