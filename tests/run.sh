@@ -37,8 +37,8 @@ if ((${#labels[@]})); then
   ctest_options+=(-L "^($(IFS='|'; echo "${labels[*]}"))\$")
 fi
 
-# Benchmarks are for the build that ships, and so are the examples and the clients that ask them. AddressSanitizer needs no more than -O1, which compiles
-# in half the time.
+# Benchmarks are for the build that ships, and so are the examples and the clients that ask them.
+# AddressSanitizer needs no more than -O1, which compiles in half the time.
 case $preset in
   release) build_options=() ;;
   asan)
