@@ -374,6 +374,8 @@ void Workloads(benchmark::internal::Benchmark* bench) {
   }
 }
 BENCHMARK(BM_Count_weir)->Apply(Workloads)->Args({3, 1000000, 0})->Args({3, 1000000, 1});
+// Whether threads, which share the caches of pieces, get in each other's way.
+BENCHMARK(BM_Count_weir)->Args({1, 16384, 1})->ThreadRange(1, 2);
 // A megabyte of one letter takes the neighbour minutes; 16 KiB shows it.
 BENCHMARK(BM_Count_hash_map)->Apply(Workloads)->Args({3, 16384, 0})->Args({3, 16384, 1});
 BENCHMARK(BM_Pathological_weir)
