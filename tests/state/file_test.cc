@@ -208,11 +208,14 @@ TEST_CASE("a child of a fork is another process, whoever dies first") {
     const pid_t parent = getpid();
     if (fork() != 0) _exit(0);
     while (getppid() == parent) usleep(100);
-    shared->parent_gone = segment->identity().IsGone(shared->child);
+    for (int i = 0; i < 5000 && !shared->parent_gone; ++i) {
+      shared->parent_gone = segment->identity().IsGone(shared->child);
+      usleep(1000);
+    }
     shared->child = 0;
     _exit(0);
   });
-  for (int i = 0; i < 20000 && shared->child != 0; ++i) usleep(100);
+  for (int i = 0; i < 20000 && shared->child != 0; ++i) usleep(1000);
   CHECK(shared->child == 0);
   CHECK(shared->parent_gone);
   CHECK(segment->identity().word() == word);
