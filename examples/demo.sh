@@ -208,7 +208,8 @@ used_up() {
   local wait_ms asked_at
   wait_ms=$(header retry-after-ms)
   asked_at=$(date +%s%3N)
-  between "retry-after-ms" "$wait_ms" 1 11000 # a window, and the tenth of it that it forgets at once
+  # A window, and the tenth of it that is forgotten at once.
+  between "retry-after-ms" "$wait_ms" 1 11000
   between "retry-after, in whole seconds" "$(header retry-after)" \
     $(((wait_ms + 999) / 1000)) $(((wait_ms + 999) / 1000))
 
