@@ -239,5 +239,17 @@ TEST_CASE("cut ends a stream in its dialect's own words when the amount is used 
   CHECK(engine->StatusJson(At(3)).find(R"("breaker":"closed")") != std::string::npos);
 }
 
+TEST_CASE("an operator may lend a key more for a while") {
+  auto engine = EngineWith(R"("key": "consumer.id", "unit": "tokens", "amount": 15, "per": "1m",
+                              "reserve": {"output": "none"})");
+  CHECK(Exchange(*engine, At(0), 10, 5).kind == ActionKind::kForward);
+  CHECK(RefusalCode(*engine, At(1)) == "429 rate_limit_exceeded");
+  CHECK(engine->OverrideLimit("tokens", "red", 30, 10 * kSecond, At(1)).ok());
+  CHECK(Exchange(*engine, At(2), 10, 1).kind == ActionKind::kForward);
+  CHECK(RefusalCode(*engine, At(11002)) == "429 rate_limit_exceeded");  // it is over
+  CHECK(engine->OverrideLimit("no-such", std::nullopt, 30, kSecond, At(1)).code() ==
+        absl::StatusCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace weir::engine::testing
