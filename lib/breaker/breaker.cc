@@ -135,11 +135,10 @@ class TableBreaker final : public Breaker {
   Permit FindClosed(Hash128 key) const {
     const auto slot = table_.Find(key);
     if (!slot.has_value()) return ClosedPermit(kNoSlot, 0, key);
-    const Epoch epoch = ReadEpoch(table_.at(*slot));
-    // The slot may have gone to another key while its word was read.
-    if (!table_.BelongsTo(*slot, key)) return ClosedPermit(kNoSlot, 0, key);
-    Permit permit = ClosedPermit(*slot, epoch.serial, key);
-    permit.allowed = epoch.state == State::kClosed;
+    const auto epoch = table_.ReadUnlocked(*slot, key, ReadEpoch);
+    // Slots just changed hands: the lock will tell.
+    Permit permit = ClosedPermit(*slot, epoch ? epoch->serial : 0, key);
+    permit.allowed = epoch && epoch->state == State::kClosed;
     return permit;
   }
 

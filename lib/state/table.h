@@ -31,6 +31,7 @@
 #include <optional>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "base/hash.h"
@@ -58,6 +59,7 @@ struct alignas(64) TableHeader {
   uint32_t capacity;
   uint32_t slots;
   uint32_t slot_bytes;  // tells apart payloads of two layouts
+  std::atomic<uint64_t> claims;
   ClaimLock claim_locks[kClaimLocks];
 };
 
@@ -159,11 +161,22 @@ class Table {
 
   void Unlock(uint32_t slot) const { state::Unlock(slots_[slot].lock); }
 
-  // Does `slot` belong to `key` at this moment? For readers that take no lock: the payload words
-  // they read must be written (release) and read (acquire) through std::atomic_ref<uint64_t>, as
-  // claiming does when it zeroes them, and the key asked again after the reading.
-  bool BelongsTo(uint32_t slot, Hash128 key) const {
-    return slot < slot_count_ && Holds(slot, Usable(key));
+  // What `read(const Payload&)` gives for the slot of `key`, taking no lock; nullopt when a slot
+  // changed hands meanwhile, whose lock then tells. `read` reads one word, which writers write
+  // (release) and it reads (acquire) through std::atomic_ref<uint64_t>, as claiming does when it
+  // zeroes it.
+  template <class Read>
+  auto ReadUnlocked(uint32_t slot, Hash128 key, Read&& read) const
+      -> std::optional<decltype(read(std::declval<const Payload&>()))> {
+    if (slot >= slot_count_) return std::nullopt;
+    // That the slot is the key's before and after is not enough: it may have been another's
+    // between.
+    const uint64_t claims = header_->claims.load(std::memory_order_acquire);
+    if (!Holds(slot, Usable(key))) return std::nullopt;
+    auto result = read(static_cast<const Payload&>(slots_[slot].payload));
+    if (!Holds(slot, Usable(key))) return std::nullopt;
+    if (header_->claims.load(std::memory_order_acquire) != claims) return std::nullopt;
+    return result;
   }
 
   Payload& at(uint32_t slot) const { return slots_[slot].payload; }
@@ -252,6 +265,7 @@ class Table {
   }
 
   void Assign(uint32_t slot, Hash128 key) const {
+    header_->claims.fetch_add(1, std::memory_order_acq_rel);
     // With half of its new key the slot is nobody's while the payload is wiped, which is what keeps
     // a reader without a lock from taking one key's payload for another's, and what makes dying in
     // between harmless: a slot that nobody finds, and that is idle.

@@ -21,6 +21,9 @@ struct Item {
 
 bool IsIdle(const Item& item) { return item.live == 0; }
 bool NeverIdle(const Item&) { return false; }
+uint64_t ReadValue(const Item& item) {
+  return std::atomic_ref(const_cast<uint64_t&>(item.value)).load(std::memory_order_acquire);
+}
 
 std::unique_ptr<Segment> MakeSegment() {
   auto segment = Segment::CreatePrivate({.bytes = size_t{32} << 20});
@@ -53,8 +56,9 @@ TEST_CASE("a key keeps its slot, and its slot starts zeroed") {
   table.Unlock(*slot);
   CHECK(table.Find(key) == slot);
   CHECK(table.FindOrClaim(key, NeverIdle) == slot);
-  CHECK(table.BelongsTo(*slot, key));
-  CHECK_FALSE(table.BelongsTo(*slot, Key(2)));
+  CHECK(table.ReadUnlocked(*slot, key, ReadValue) == 7);
+  CHECK_FALSE(table.ReadUnlocked(*slot, Key(2), ReadValue));
+  CHECK_FALSE(table.ReadUnlocked(table.slots(), key, ReadValue));
   CHECK_FALSE(table.Lock(*slot, Key(2)));
   CHECK_FALSE(table.Lock(table.slots(), key));
   CHECK_FALSE(table.Lock(UINT32_MAX, key));
@@ -241,14 +245,11 @@ TEST_CASE("a reader without a lock sees one key's words or none") {
   const auto table = OpenItems(segment.get(), 1);
   std::atomic<bool> stop{false};
   std::atomic<int> foreign{0};
-  const auto word = [&](uint32_t slot) { return std::atomic_ref<uint64_t>(table.at(slot).value); };
   std::thread reader([&] {
     while (!stop.load()) {
       for (uint64_t number = 1; number <= 2; ++number) {
-        if (!table.BelongsTo(0, Key(number))) continue;
-        const uint64_t value = word(0).load(std::memory_order_acquire);
-        if (!table.BelongsTo(0, Key(number))) continue;
-        if (value != 0 && value != number) ++foreign;
+        const auto value = table.ReadUnlocked(0, Key(number), ReadValue);
+        if (value && *value != 0 && *value != number) ++foreign;
       }
     }
   });
@@ -256,7 +257,7 @@ TEST_CASE("a reader without a lock sees one key's words or none") {
     const uint64_t number = static_cast<uint64_t>(i % 2) + 1;
     const auto slot = table.FindOrClaim(Key(number), IsIdle);
     if (!slot || !table.Lock(*slot, Key(number))) continue;
-    word(*slot).store(number, std::memory_order_release);
+    std::atomic_ref<uint64_t>(table.at(*slot).value).store(number, std::memory_order_release);
     table.Unlock(*slot);
   }
   stop = true;
