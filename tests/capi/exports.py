@@ -1,13 +1,15 @@
 """exports.py ROOT LIBRARY NM [--allow=NAME]...: the names of the ABI, said five times, are one set.
 
-weir.h declares them, weir.map exports them, capi/abi/symbols.txt records them with their version
-nodes, the library defines them, and nothing else; and the library imports nothing that a guest has
-no business with, but for the names allowed. A name never leaves symbols.txt nor changes its node:
-that is an ABI break."""
+weir.h and its parts declare them, weir.map exports them, capi/abi/symbols.txt records them with
+their version nodes, the library defines them, and nothing else; and the library imports nothing
+that a guest has no business with, but for the names allowed. A name never leaves symbols.txt nor
+changes its node: that is an ABI break."""
 
 import re
 import subprocess
 import sys
+
+HEADERS = ("weir.h", "weir_counting.h", "weir_limiting.h")
 
 # What no library in somebody else's process should call. Names as nm gives them, versions cut off.
 BANNED = re.compile(
@@ -79,7 +81,7 @@ def main(root, library, nm, *options):
     recorded = set(read("capi/abi/symbols.txt").split())
     defined = symbols_of_library(nm, library, "--defined-only")
     sets = {
-        "weir.h": names_of_header(read("capi/include/weir.h")),
+        "weir.h": names_of_header("".join(read(f"capi/include/{name}") for name in HEADERS)),
         "weir.map": names_of_map(read("capi/weir.map")),
         "symbols.txt": plain(recorded),
         "the library": plain(defined),

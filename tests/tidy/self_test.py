@@ -42,6 +42,8 @@ class Layering(unittest.TestCase):
 
     def test_the_c_header_stands_alone(self):
         self.check("capi/include/weir.h", "weir/base.h", False)
+        self.check("capi/include/weir.h", "weir_counting.h", True)
+        self.check("capi/include/weir_counting.h", "weir_limiting.h", False)
 
     def test_what_is_allowed(self):
         self.check("lib/limits/limiter.cc", "limits/window.h", True)
