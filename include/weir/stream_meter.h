@@ -20,10 +20,10 @@
 // Threads: a meter belongs to one thread. Cost: one pass; see weir/usage.h, to which comes
 // counting. Memory: of a stream that waits less than 1 KiB while it writes one text; some 100 bytes
 // for each further choice, kind or tool call that it writes at once, of which at most 16 are told
-// apart at a time (the seam of a further one may cost one token, as may one at each MiB of a text,
-// or at each 64 KiB when the tokenizer is SentencePiece's); within an event, a few times
-// max_event_bytes. A JSON body is kept, up to max_body_bytes, and read at its end. Decoding takes
-// what its library takes: some 40 KiB for gzip and deflate, up to 16 MiB for br, 8 MiB for zstd.
+// apart at a time (the seam of a further one may cost one token, as may one at each 64 KiB of a
+// text when the tokenizer was loaded from a file); within an event, a few times max_event_bytes. A
+// JSON body is kept, up to max_body_bytes, and read at its end. Decoding takes what its library
+// takes: some 40 KiB for gzip and deflate, up to 16 MiB for br, 8 MiB for zstd.
 
 #ifndef WEIR_STREAM_METER_H_
 #define WEIR_STREAM_METER_H_

@@ -134,6 +134,9 @@ class Counter {
   // The number of tokens of all that was appended, as Count would tell it.
   size_t Total() const;
 
+  // How much of the text it keeps, for whoever must bound that.
+  size_t kept_bytes() const { return kept_.size(); }
+
  private:
   void Settle();
   void TakePiece();

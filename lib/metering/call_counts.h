@@ -32,7 +32,7 @@ class CallCounts {
   uint64_t Billed(const AnswerFrame& frame) const;
 
  private:
-  // A counter keeps the word that it is in, however long.
+  // With a tokenizer from a file a counter keeps all of its text.
   static constexpr uint64_t kMaxBytes = uint64_t{256} << 10;
 
   void Begin(uint32_t part);

@@ -14,11 +14,9 @@ using dialects::TextPiece;
 // Rather too many than too few: English has four bytes to a token, Chinese three.
 constexpr uint64_t kBytesPerToken = 3;
 
-// A counter keeps the word that it is in, however long, and with a tokenizer that cannot tell where
-// one ends, all of the text. So that an endless text takes no endless memory, it is counted in
-// parts: large ones, if only an absurd text comes to it.
-constexpr uint64_t kPartBytes = uint64_t{1} << 20;
-constexpr uint64_t kSmallPartBytes = uint64_t{64} << 10;
+// A tokenizer that cannot tell where a word ends has its counter keep all of the text. So that an
+// endless text takes no endless memory, it is counted in parts then.
+constexpr size_t kMostKeptBytes = size_t{64} << 10;
 
 bool IsCall(TextKind kind) {
   return kind == TextKind::kToolName || kind == TextKind::kToolArguments;
@@ -32,12 +30,7 @@ void StreamCounts::Close(Open* open) {
   closed_ += tokens;
   if (IsCall(open->kind) && called_ != nullptr) called_->closed += tokens;
   open->counter = tokens::Counter(*tokenizer_);
-  open->bytes = 0;
   seams_ = true;
-}
-
-bool StreamCounts::KeepsAllText() const {
-  return tokenizer_->StableBytes("one word, and another one, and so on and on, and no end") == 0;
 }
 
 void StreamCounts::Note(const TextPiece& piece) {
@@ -84,13 +77,12 @@ void StreamCounts::Text(const TextPiece& piece) {
         Close(&open_.front());
         open_.erase(open_.begin());
       }
-      open_.push_back({piece.choice, piece.part, 0, piece.kind, tokens::Counter(*tokenizer_)});
+      open_.push_back({piece.choice, piece.part, piece.kind, tokens::Counter(*tokenizer_)});
     }
   }
   Open& now = open_.back();
   now.counter.Append(piece.text);
-  now.bytes += static_cast<uint32_t>(std::min<uint64_t>(piece.text.size(), kPartBytes));
-  if (now.bytes >= kPartBytes || (now.bytes >= kSmallPartBytes && KeepsAllText())) Close(&now);
+  if (now.counter.kept_bytes() >= kMostKeptBytes) Close(&now);
 }
 
 bool StreamCounts::KnowsAll() const {

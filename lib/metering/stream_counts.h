@@ -39,7 +39,6 @@ class StreamCounts final : public dialects::TextSink {
 
   struct Open {
     uint32_t choice, part;
-    uint32_t bytes;
     dialects::TextKind kind;
     tokens::Counter counter;
   };
@@ -50,7 +49,6 @@ class StreamCounts final : public dialects::TextSink {
   };
   void Close(Open* open);
   void Note(const dialects::TextPiece& piece);
-  bool KeepsAllText() const;
   bool KnowsAll() const;
 
   const tokens::Tokenizer* tokenizer_;
