@@ -129,11 +129,10 @@ std::optional<Action> TransactionImpl::ReadCounted() {
 }
 
 void TransactionImpl::CountPrompt(const json::Value& body) {
-  tokenizer_ = &TokenizerFor(plan(), request_.model, &tokenizer_known_);
-  const std::string hint = tokenizer_known_ ? "" : tokens::ModelHint(request_.model);
-  prompt_ = metering::CountPromptOf(target_asked_.dialect, target_asked_.operation,
-                                    hint.empty() ? request_.model : hint, *tokenizer_,
-                                    tokenizer_known_, body, {});
+  model_ = plan().FindModel(request_.model);
+  counting_ = CountingOf(model_, request_.model);
+  prompt_ = metering::CountPromptOf(target_asked_.dialect, target_asked_.operation, counting_.model,
+                                    *counting_.tokenizer, counting_.is_known, body, {});
   declares_functions_ = static_cast<bool>(body["tools"]) || static_cast<bool>(body["functions"]);
 }
 

@@ -100,9 +100,9 @@ void TransactionImpl::StartMeter() {
   options.operation = asked_->operation;
   options.content_type = TrimSpace(answer_headers_.Get("content-type"));
   options.content_encoding = TrimSpace(answer_headers_.Get("content-encoding"));
-  options.tokenizer = tokenizer_;
-  options.tokenizer_is_exact = tokenizer_known_;
-  options.model = request_.model;
+  options.tokenizer = counting_.tokenizer;
+  options.tokenizer_is_exact = counting_.is_known;
+  options.model = counting_.model;
   options.declares_functions = declares_functions_;
   options.strip_usage = injected_usage_;
   may_cut_ = MayCut();

@@ -105,19 +105,17 @@ std::optional<Action> TransactionImpl::ApplyLimits() {
 
 bool TransactionImpl::IsPriced() const {
   const bool writes = asked_ && asked_->operation != dialects::Operation::kEmbeddings;
-  return PriceOf(plan().FindModel(request_.model), {.prompt = 1, .completion = writes ? 1U : 0U})
-      .has_value();
+  return PriceOf(model_, {.prompt = 1, .completion = writes ? 1U : 0U}).has_value();
 }
 
 uint64_t TransactionImpl::CostIn(const policy::Limit& limit, const Usage& usage) const {
-  return CostOf(limit, plan().FindModel(request_.model), usage, request_).value_or(0);
+  return CostOf(limit, model_, usage, request_).value_or(0);
 }
 
 // What an answer may write at most, all choices together.
 uint64_t TransactionImpl::MaxOutput() const {
-  const policy::Model* model = plan().FindModel(request_.model);
   const uint64_t model_max =
-      model != nullptr && model->max_output != 0 ? model->max_output : kDefaultMaxOutput;
+      model_ != nullptr && model_->max_output != 0 ? model_->max_output : kDefaultMaxOutput;
   return SaturatingMul(asked_->max_output_tokens.value_or(model_max), asked_->n);
 }
 
@@ -215,9 +213,8 @@ void TransactionImpl::ClampOutput() {
   for (const AppliedLimit& applied : limits_) {
     const policy::Limit& limit = plan().limits[applied.limit];
     if (limit.shadow || limit.on_exceeded != OnExceeded::kClamp) continue;
-    const uint64_t left =
-        CompletionWithin(limit, plan().FindModel(request_.model),
-                         limit.reserve_prompt ? prompt_.count : 0, applied.verdict.reserved);
+    const uint64_t left = CompletionWithin(limit, model_, limit.reserve_prompt ? prompt_.count : 0,
+                                           applied.verdict.reserved);
     if (left >= MaxOutput()) continue;
     const uint64_t each = std::max<uint64_t>(left / asked_->n, 1);
     clamped_output_ = std::min(clamped_output_.value_or(each), each);

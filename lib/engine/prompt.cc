@@ -1,17 +1,18 @@
 #include "engine/prompt.h"
 
+#include <string_view>
+
 namespace weir::engine {
 
-const tokens::Tokenizer& TokenizerFor(const policy::Plan& plan, std::string_view model,
-                                      bool* known) {
-  const policy::Model* stated = plan.FindModel(model);
+Counting CountingOf(const policy::Model* stated, const std::string& model) {
   const std::string_view encoding = stated != nullptr && !stated->encoding.empty()
                                         ? std::string_view(stated->encoding)
                                         : tokens::EncodingForModel(model);
-  const tokens::Tokenizer* tokenizer = tokens::Find(encoding);
-  *known = tokenizer != nullptr;
-  if (!*known) tokenizer = tokens::Find(tokens::EncodingForModel(tokens::ModelHint(model)));
-  return tokenizer != nullptr ? *tokenizer : tokens::Default();
+  if (const tokens::Tokenizer* own = tokens::Find(encoding)) return {own, true, model};
+  const std::string hint = tokens::ModelHint(model);
+  const tokens::Tokenizer* like = tokens::Find(tokens::EncodingForModel(hint));
+  if (like != nullptr) return {like, false, hint};
+  return {&tokens::Default(), false, model};
 }
 
 }  // namespace weir::engine

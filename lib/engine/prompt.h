@@ -3,18 +3,22 @@
 #ifndef WEIR_LIB_ENGINE_PROMPT_H_
 #define WEIR_LIB_ENGINE_PROMPT_H_
 
-#include <string_view>
+#include <string>
 
 #include "weir/policy.h"
 #include "weir/tokens.h"
 
 namespace weir::engine {
 
-// The tokenizer of a model: what the policy says, else what is publicly known of it. `known` is
-// false when neither knows the model; then it is one to estimate with, that of the model at which
-// the name hints if it does.
-const tokens::Tokenizer& TokenizerFor(const policy::Plan& plan, std::string_view model,
-                                      bool* known);
+// How a model's texts are counted.
+struct Counting {
+  const tokens::Tokenizer* tokenizer = nullptr;
+  bool is_known = false;  // it is the model's own; else one to estimate with
+  std::string model;      // whose formulas hold: itself, or the one at which its name hints
+};
+
+// As the policy says, `stated` (null: it does not know the model), else as is publicly known.
+Counting CountingOf(const policy::Model* stated, const std::string& model);
 
 }  // namespace weir::engine
 

@@ -202,8 +202,8 @@ class TransactionImpl : public Transaction {
   bool request_ended_ = false;
   std::optional<dialects::Request> asked_;  // of a route whose operation is counted
   dialects::ParsedTarget target_asked_;
-  const tokens::Tokenizer* tokenizer_ = nullptr;
-  bool tokenizer_known_ = false;  // it is the model's own
+  const policy::Model* model_ = nullptr;  // what the policy knows of the model that is asked
+  Counting counting_;
   metering::PromptCount prompt_;
   bool declares_functions_ = false;
 

@@ -12,16 +12,20 @@ TEST_CASE("a model's tokenizer is the policy's, else the known one, else one to 
   model.encoding = "cl100k_base";
   model.aliases = {"gpt-4o"};
   plan.models.push_back(std::move(model));
-  bool known = false;
-  CHECK(TokenizerFor(plan, "our-model", &known).name() == "cl100k_base");
-  CHECK(known);
-  CHECK(TokenizerFor(plan, "gpt-4o", &known).name() == "cl100k_base");
-  CHECK(TokenizerFor(plan, "gpt-4.1", &known).name() == "o200k_base");
-  CHECK(known);
-  CHECK(TokenizerFor(plan, "prod-gpt-35-turbo", &known).name() == "cl100k_base");
-  CHECK_FALSE(known);
-  CHECK(&TokenizerFor(plan, "no-such-model", &known) == &tokens::Default());
-  CHECK_FALSE(known);
+  const auto counting = [&](const std::string& name) {
+    return CountingOf(plan.FindModel(name), name);
+  };
+  CHECK(counting("our-model").tokenizer->name() == "cl100k_base");
+  CHECK(counting("our-model").is_known);
+  CHECK(counting("gpt-4o").tokenizer->name() == "cl100k_base");
+  CHECK(counting("gpt-4.1").tokenizer->name() == "o200k_base");
+  CHECK(counting("gpt-4.1").is_known);
+  CHECK(counting("prod-gpt-35-turbo").tokenizer->name() == "cl100k_base");
+  CHECK(counting("prod-gpt-35-turbo").model == "gpt-35-turbo");
+  CHECK_FALSE(counting("prod-gpt-35-turbo").is_known);
+  CHECK(counting("no-such-model").tokenizer == &tokens::Default());
+  CHECK(counting("no-such-model").model == "no-such-model");
+  CHECK_FALSE(counting("no-such-model").is_known);
 }
 
 // What a request's prompt is said to be, and how sure that is.
