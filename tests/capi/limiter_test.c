@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "limit_structs.h"
 
 #define START ((int64_t)1000000000000)
 
@@ -16,23 +17,6 @@ static char folder[64];
 static weir_now at(int64_t ms) {
   const weir_now now = {START + ms * TEST_MS, (1700000000000 + ms) * TEST_MS};
   return now;
-}
-
-static weir_limit_rule rule_of(const char* name, int32_t algorithm, uint64_t amount,
-                               int64_t window_ms) {
-  const weir_limit_rule rule = {.size = sizeof(rule),
-                                .algorithm = algorithm,
-                                .name = name,
-                                .name_size = strlen(name),
-                                .amount = amount,
-                                .window_ms = window_ms};
-  return rule;
-}
-
-static weir_limit_charge charge_of(uint32_t rule, const char* key, uint64_t cost) {
-  const weir_limit_charge charge = {
-      .size = sizeof(charge), .rule = rule, .key = key, .key_size = strlen(key), .cost = cost};
-  return charge;
 }
 
 static weir_limiter* limiter_of(weir_state* state, const weir_limit_rule* rules, size_t count) {

@@ -4,10 +4,11 @@
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <weir.h>
+
+#include "../capi/limit_structs.h"
 
 static int64_t nanoseconds(clockid_t clock) {
   struct timespec time;
@@ -15,31 +16,15 @@ static int64_t nanoseconds(clockid_t clock) {
   return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-static weir_limit_rule rule_of(const char* name, int32_t algorithm, int64_t window_ms) {
-  const weir_limit_rule rule = {.size = sizeof(rule),
-                                .algorithm = algorithm,
-                                .name = name,
-                                .name_size = strlen(name),
-                                .amount = 1000000,
-                                .window_ms = window_ms};
-  return rule;
-}
-
-static weir_limit_charge charge_of(uint32_t rule, const char* key, uint64_t cost) {
-  const weir_limit_charge charge = {
-      .size = sizeof(charge), .rule = rule, .key = key, .key_size = strlen(key), .cost = cost};
-  return charge;
-}
-
 int main(int argc, char** argv) {
   weir_error error = {.size = sizeof(error)};
   weir_state* state = NULL;
   weir_limiter* limiter = NULL;
   weir_limit_rule rules[] = {
-      rule_of("tokens", WEIR_LIMIT_SLIDING_WINDOW, 3600000),
-      rule_of("budget \033[31m\xC3\xA9", WEIR_LIMIT_CALENDAR, 0),
-      rule_of("burst", WEIR_LIMIT_TOKEN_BUCKET, 3600000),
-      rule_of("places", WEIR_LIMIT_CONCURRENCY, 0),
+      rule_of("tokens", WEIR_LIMIT_SLIDING_WINDOW, 1000000, 3600000),
+      rule_of("budget \033[31m\xC3\xA9", WEIR_LIMIT_CALENDAR, 1000000, 0),
+      rule_of("burst", WEIR_LIMIT_TOKEN_BUCKET, 1000000, 3600000),
+      rule_of("places", WEIR_LIMIT_CONCURRENCY, 1000000, 0),
   };
   rules[1].period = WEIR_PERIOD_LIFETIME;
   rules[3].amount = 4;

@@ -157,6 +157,29 @@ inline std::vector<size_t> EveryByte(size_t size) {
   return cuts;
 }
 
+// Gives a reader of events or frames the body in pieces, each in memory of its own, so that a view
+// kept too long is seen by the address sanitizer. `look` sees each step, and `end` what the end of
+// the body leaves. False when a step took nothing, or more than there was.
+template <typename Reader, typename Look, typename End>
+bool ReadInPieces(Reader* reader, std::string_view body, std::vector<size_t> cuts, Look look,
+                  End end) {
+  size_t from = 0;
+  cuts.push_back(body.size());
+  for (const size_t cut : cuts) {
+    const std::string piece(body.substr(from, cut - from));
+    for (std::string_view rest = piece; !rest.empty();) {
+      const auto progress = reader->Read(rest);
+      if (progress.consumed == 0 || progress.consumed > rest.size()) return false;
+      look(progress);
+      rest.remove_prefix(progress.consumed);
+    }
+    from = cut;
+  }
+  reader->End();
+  end();
+  return true;
+}
+
 inline std::vector<size_t> RandomCuts(Random* random, size_t size) {
   std::vector<size_t> cuts;
   const uint64_t longest = 1 + random->Below(random->Below(4) == 0 ? 8 : 2000);

@@ -35,22 +35,10 @@ std::vector<Read> ReadAll(std::string_view body, const std::vector<size_t>& cuts
                        frame.error_code, "|", frame.error_message}),
          std::string(frame.payload)});
   };
-  size_t from = 0;
-  const auto feed = [&](size_t to) {
-    const std::string piece(body.substr(from, to - from));
-    std::string_view rest = piece;
-    while (!rest.empty()) {
-      const EventStreamReader::Progress progress = reader.Read(rest);
-      Require(progress.consumed > 0 && progress.consumed <= rest.size());
-      if (progress.frame_end) note();
-      rest.remove_prefix(progress.consumed);
-    }
-    from = to;
+  const auto look = [&](const EventStreamReader::Progress& progress) {
+    if (progress.frame_end) note();
   };
-  for (size_t cut : cuts) feed(cut);
-  feed(body.size());
-  reader.End();
-  note();
+  Require(weir::dialects::testing::ReadInPieces(&reader, body, cuts, look, note));
   return frames;
 }
 

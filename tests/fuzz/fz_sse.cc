@@ -25,22 +25,10 @@ std::vector<Read> ReadAll(std::string_view body, const std::vector<size_t>& cuts
     Require(event.data.size() <= bound && event.type.size() <= bound);
     events.push_back({event.oversize, std::string(event.type), std::string(event.data)});
   };
-  size_t from = 0;
-  const auto feed = [&](size_t to) {
-    const std::string piece(body.substr(from, to - from));
-    std::string_view rest = piece;
-    while (!rest.empty()) {
-      const SseReader::Progress progress = reader.Read(rest);
-      Require(progress.consumed > 0 && progress.consumed <= rest.size());
-      if (progress.stop == SseReader::Stop::kBlockEnd) note();
-      rest.remove_prefix(progress.consumed);
-    }
-    from = to;
+  const auto look = [&](const SseReader::Progress& progress) {
+    if (progress.stop == SseReader::Stop::kBlockEnd) note();
   };
-  for (size_t cut : cuts) feed(cut);
-  feed(body.size());
-  reader.End();
-  note();
+  Require(weir::dialects::testing::ReadInPieces(&reader, body, cuts, look, note));
   return events;
 }
 

@@ -3,14 +3,12 @@
 // WEIR_LONG=1 asks for the long versions.
 
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <thread>
@@ -19,40 +17,20 @@
 
 #include "base/random.h"
 #include "tests/limits/support.h"
+#include "tests/support/processes.h"
 
 namespace weir::limits {
 namespace {
 
+using testing::Shared;
+using testing::TempPath;
+
 bool IsLong() { return std::getenv("WEIR_LONG") != nullptr; }
-
-class TempPath {
- public:
-  TempPath()
-      : path_((std::filesystem::temp_directory_path() /
-               ("weir-limits-test-" + std::to_string(getpid()) + "-" + std::to_string(++made)))
-                  .string()) {
-    std::filesystem::remove(path_);
-  }
-  ~TempPath() { std::filesystem::remove(path_); }
-  const std::string& str() const { return path_; }
-
- private:
-  static inline int made = 0;
-  std::string path_;
-};
 
 std::unique_ptr<state::Segment> OpenFile(const TempPath& path) {
   auto segment = state::Segment::OpenFile(path.str(), {.bytes = size_t{4} << 20, .seed = 7});
   if (!segment.ok()) _exit(99);
   return *std::move(segment);
-}
-
-template <typename T>
-T* Shared() {
-  void* memory =
-      mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  REQUIRE(memory != MAP_FAILED);
-  return new (memory) T();
 }
 
 pid_t Start(const std::function<void()>& body) {

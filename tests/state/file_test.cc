@@ -1,7 +1,6 @@
 // Segments in files: shared, kept, refused, forked, killed.
 
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,27 +14,14 @@
 
 #include "state/table.h"
 #include "tests/support/catch.h"
+#include "tests/support/processes.h"
 #include "weir/state.h"
 
 namespace weir::state {
 namespace {
 
-// A path of its own for each test, gone afterwards.
-class TempPath {
- public:
-  TempPath()
-      : path_((std::filesystem::temp_directory_path() /
-               ("weir-state-test-" + std::to_string(getpid()) + "-" + std::to_string(++made)))
-                  .string()) {
-    std::filesystem::remove(path_);
-  }
-  ~TempPath() { std::filesystem::remove(path_); }
-  const std::string& str() const { return path_; }
-
- private:
-  static inline int made = 0;
-  std::string path_;
-};
+using testing::Shared;
+using testing::TempPath;
 
 std::unique_ptr<Segment> Open(const TempPath& path, const FileOptions& options = {}) {
   auto segment = Segment::OpenFile(path.str(), options);
@@ -51,15 +37,6 @@ int InChild(const std::function<int()>& body) {
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-// Something that all children see.
-template <typename T>
-T* Shared() {
-  void* memory =
-      mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  REQUIRE(memory != MAP_FAILED);
-  return new (memory) T();
 }
 
 TEST_CASE("a file keeps its regions, size and seed") {

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "tests/support/catch.h"
+#include "tests/tokens/chunks.h"
 #include "tests/tokens/oracle.h"
 #include "weir/tokens.h"
 
@@ -74,20 +75,8 @@ TEST_CASE("long pieces count the same in chunks as at once") {
   for (int round = 0; round < testing::Rounds(1500); ++round) {
     const std::string text = RunsAndSeams(&random);
     for (const char* encoding : kEncodings) {
-      const Tokenizer& tokenizer = *Find(encoding);
-      Counter counter(tokenizer);
       const uint64_t largest = random.Below(3) == 0 ? 40 : 5000;
-      for (size_t at = 0; at < text.size();) {
-        const size_t size = 1 + random.Below(largest);
-        counter.Append(std::string_view(text).substr(at, size));
-        at += size;
-        if (random.Below(text.size() / largest + 5) == 0 && at < text.size()) {
-          INFO(encoding << ", round " << round << ", at " << at);
-          REQUIRE(counter.Total() == tokenizer.Count(text.substr(0, at)));
-        }
-      }
-      INFO(encoding << ", round " << round);
-      REQUIRE(counter.Total() == tokenizer.Count(text));
+      testing::CheckChunks(*Find(encoding), text, largest, text.size() / largest + 5, &random);
     }
   }
 }

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "tests/support/catch.h"
+#include "tests/tokens/chunks.h"
 #include "tests/tokens/oracle.h"
 #include "weir/tokens.h"
 
@@ -49,19 +50,8 @@ TEST_CASE("counting in chunks does not depend on the chunks") {
   for (int round = 0; round < testing::Rounds(4000); ++round) {
     const std::string text = SomeText(&random, round % 2 == 0);
     for (const char* encoding : kEncodings) {
-      const Tokenizer& tokenizer = *Find(encoding);
-      Counter counter(tokenizer);
       const uint64_t largest = random.Below(2) == 0 ? 3 : 400;
-      for (size_t at = 0; at < text.size();) {
-        const size_t size = 1 + random.Below(largest);
-        counter.Append(std::string_view(text).substr(at, size));
-        at += size;
-        if (random.Below(30) == 0 && at < text.size()) {
-          REQUIRE(counter.Total() == tokenizer.Count(text.substr(0, at)));
-        }
-      }
-      INFO(encoding << ": " << text);
-      REQUIRE(counter.Total() == tokenizer.Count(text));
+      testing::CheckChunks(*Find(encoding), text, largest, 30, &random);
     }
   }
 }
