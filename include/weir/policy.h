@@ -134,6 +134,7 @@ struct Limit {
   std::string message;  // empty: weir's own words
   OnExceeded on_exceeded = OnExceeded::kReject;
   int64_t max_wait_ns = 0;      // kWait
+  uint32_t max_waiting = 0;     // kWait: for one key at one time
   std::string downgrade_model;  // kDowngrade
   MissingKey on_missing_key = MissingKey::kShared;
   bool shadow = false;

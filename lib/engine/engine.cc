@@ -12,9 +12,9 @@
 namespace weir::engine {
 namespace {
 
-// What the tables of counters, circuits and cursors need, with room to spare.
+// What the tables of counters, circuits, cursors and lines need, with room to spare.
 constexpr uint64_t kBytesPerCounter = 1024;
-constexpr uint64_t kBytesForTheRest = uint64_t{2} << 20;
+constexpr uint64_t kBytesForTheRest = uint64_t{8} << 20;
 
 class EngineImpl : public Engine {
  public:

@@ -1,5 +1,6 @@
 #include "engine/generation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -47,6 +48,14 @@ absl::StatusOr<std::shared_ptr<const Generation>> Generation::Make(
   auto limiter = limits::Limiter::Create(made->segment.get(), plan.rules, limiter_options);
   if (!limiter.ok()) return limiter.status();
   made->limiter = *std::move(limiter);
+
+  if (std::any_of(plan.limits.begin(), plan.limits.end(), [](const policy::Limit& limit) {
+        return limit.on_exceeded == policy::OnExceeded::kWait;
+      })) {
+    auto lines = queue::Lines::Create(made->segment.get(), {});
+    if (!lines.ok()) return lines.status();
+    made->lines = *std::move(lines);
+  }
 
   std::vector<breaker::RuleSet> rule_sets;
   for (const policy::Backend& backend : plan.backends) rule_sets.push_back(backend.breaker);

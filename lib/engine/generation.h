@@ -15,6 +15,7 @@
 #include "weir/engine.h"
 #include "weir/limits.h"
 #include "weir/policy.h"
+#include "weir/queue.h"
 #include "weir/state.h"
 
 namespace weir::engine {
@@ -26,6 +27,7 @@ struct Generation {
   std::shared_ptr<const policy::Policy> policy;
   std::unique_ptr<auth::KeyRing> keys;
   std::unique_ptr<limits::Limiter> limiter;
+  std::unique_ptr<queue::Lines> lines;  // null when no limit lets requests wait
   std::unique_ptr<breaker::Breaker> breaker;  // rule set i is backend i's
   std::vector<std::unique_ptr<balance::Pool>> pools;
   std::shared_ptr<Instruments> instruments;

@@ -185,6 +185,7 @@ limits::Charge TransactionImpl::ChargeOf(const policy::Limit& limit) const {
 }
 
 std::optional<Action> TransactionImpl::TakeLimits() {
+  if (std::optional<Action> wait = LetOthersPass()) return wait;
   absl::InlinedVector<limits::Charge, 4> enforced;
   for (const AppliedLimit& applied : limits_) {
     if (!plan().limits[applied.limit].shadow) enforced.push_back(applied.charge);
@@ -200,7 +201,12 @@ std::optional<Action> TransactionImpl::TakeLimits() {
   for (AppliedLimit& applied : limits_) {
     if (!plan().limits[applied.limit].shadow) applied.verdict = decision.verdicts[next++];
   }
-  if (!decision.admitted) return Downgrade() ? std::nullopt : std::optional(Refuse(decision));
+  if (!decision.admitted) {
+    if (Downgrade()) return std::nullopt;
+    if (std::optional<Action> wait = WaitFor(decision)) return wait;
+    return Refuse(decision);
+  }
+  LeaveLine();
   for (AppliedLimit& applied : limits_) applied.held = applied.verdict.reserved;
   ClampOutput();
   TryToMeter([&] { MeterDecisions(decision); });
@@ -243,6 +249,7 @@ bool TransactionImpl::Downgrade() {
     return false;
   }
   ++downgrades_;
+  LeaveLine();
   for (AppliedLimit& applied : limits_) generation_->limiter->Release(&applied.shadow, now_);
   limits_applied_ = false;
   generation_->instruments->LimitDecision(limit.name, "downgraded");
@@ -341,23 +348,8 @@ void TransactionImpl::MeterDecisions(const limits::Decision& decision) {
   }
 }
 
-// Waits if every limit that refuses lets it, else says no in the words of the one that binds.
+// No, in the words of the limit that binds.
 Action TransactionImpl::Refuse(const limits::Decision& decision) {
-  if (!waiting_since_mono_ns_) waiting_since_mono_ns_ = now_.mono_ns;
-  const int64_t waited_ns = ElapsedNs(*waiting_since_mono_ns_, now_.mono_ns);
-  const bool may_wait =
-      !decision.table_full &&
-      std::all_of(limits_.begin(), limits_.end(), [&](const AppliedLimit& applied) {
-        const policy::Limit& limit = plan().limits[applied.limit];
-        return limit.shadow || applied.verdict.admitted ||
-               SaturatingAdd(waited_ns, applied.verdict.retry_after_ns) <= limit.max_wait_ns;
-      });
-  if (may_wait) {
-    Action wait;
-    wait.kind = ActionKind::kWait;
-    wait.deadline_mono_ns = SaturatingAdd(now_.mono_ns, decision.retry_after_ns);
-    return wait;
-  }
   TryToMeter([&] { MeterDecisions(decision); });
   const AppliedLimit* binding = BindingLimit();
   if (binding == nullptr) {

@@ -119,6 +119,7 @@ void TransactionImpl::MeterUsage(const Used& used) {
 void TransactionImpl::End(int status) {
   if (phase_ == Phase::kEnded) return;
   phase_ = Phase::kEnded;
+  LeaveLine();
   replied_status_ = status;
   if (!started_mono_ns_) return;  // never decided upon: nothing happened
   TryToMeter([&] {

@@ -2,6 +2,7 @@
 //   transaction.cc  feeding, and Next, which asks the part that the phase belongs to
 //   admission.cc    route, identity, count
 //   limiting.cc     limits: what it may have, and more on the way
+//   waiting.cc      whose turn it is when a limit lets requests wait
 //   forwarding.cc   which backend, and what is sent to it
 //   answering.cc    the backend's answer, and what of it is relayed
 //   settling.cc     what was used, charged and metered; the end
@@ -130,6 +131,18 @@ class TransactionImpl : public Transaction {
   uint64_t MissingIn(const AppliedLimit& applied, uint64_t completion) const;
   bool AskForMore(uint64_t completion);
 
+  // waiting.cc
+  bool LetsWait(const AppliedLimit& applied) const;
+  std::string LineOf(const AppliedLimit& applied) const;
+  int64_t WaitedNs();
+  std::optional<Action> LetOthersPass();
+  Action WaitBehind(AppliedLimit* applied, const queue::Standing& standing);
+  Action RefuseBehind(AppliedLimit* applied, const limits::Verdict& with_those_ahead);
+  std::optional<Action> WaitFor(const limits::Decision& decision);
+  bool StandFor(const AppliedLimit& applied);
+  Action Wait(int64_t wait_ns);
+  void LeaveLine();
+
   // forwarding.cc
   std::optional<Action> Forward();
   bool Acquire(uint32_t member);
@@ -213,6 +226,8 @@ class TransactionImpl : public Transaction {
   bool limits_applied_ = false;  // their counters are known
   bool limits_taken_ = false;    // and hold what this request may use
   std::optional<int64_t> waiting_since_mono_ns_;
+  std::optional<queue::Place> place_;  // in the line of …
+  uint32_t line_limit_ = 0;            // … this limit, index into the plan's
   int downgrades_ = 0;
   std::optional<uint64_t> clamped_output_;  // tokens that each choice may have
   int64_t topped_up_mono_ns_ = 0;           // when the limits were last asked for more

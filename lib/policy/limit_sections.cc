@@ -5,6 +5,7 @@
 #include "absl/time/time.h"
 #include "base/text.h"
 #include "policy/compiler.h"
+#include "weir/queue.h"
 
 namespace weir::policy {
 namespace {
@@ -198,6 +199,7 @@ void Compiler::ReadReserve(const Place& place, Limit* limit) {
 void Compiler::ReadOnExceeded(const Place& place, LimitDraft* draft) {
   Limit& limit = draft->limit;
   uint64_t status = 429;
+  uint64_t max_waiting = 100;
   limit.max_wait_ns = 10 * kSecond;
   const auto read_action = [&](const Place& at) {
     if (at.value.Is(json::Type::kObject)) {
@@ -215,20 +217,27 @@ void Compiler::ReadOnExceeded(const Place& place, LimitDraft* draft) {
       reader_.Complain(at, "only a limit of tokens, completion_tokens or usd can be held by it");
     }
   };
-  reader_.Object(place, {{"status",
-                          [&](const Place& at) {
-                            reader_.Integer(at, 400, 599, &status);
-                            draft->has_status = true;
-                          }},
-                         {"message", [&](const Place& at) { reader_.String(at, &limit.message); }},
-                         {"action", read_action},
-                         {"max_wait", [&](const Place& at) {
-                            reader_.Duration(at, kMillisecond, kHour, &limit.max_wait_ns);
-                          }}});
-  if (place.value["max_wait"] && limit.on_exceeded != OnExceeded::kWait) {
-    reader_.Complain(place.Member(place.value["max_wait"]), "only the action \"wait\" waits");
+  reader_.Object(
+      place,
+      {{"status",
+        [&](const Place& at) {
+          reader_.Integer(at, 400, 599, &status);
+          draft->has_status = true;
+        }},
+       {"message", [&](const Place& at) { reader_.String(at, &limit.message); }},
+       {"action", read_action},
+       {"max_wait",
+        [&](const Place& at) { reader_.Duration(at, kMillisecond, kHour, &limit.max_wait_ns); }},
+       {"max_waiting",
+        [&](const Place& at) { reader_.Integer(at, 1, queue::kMaxWaiting, &max_waiting); }}});
+  limit.max_waiting = static_cast<uint32_t>(max_waiting);
+  if (limit.on_exceeded != OnExceeded::kWait) {
+    for (const char* name : {"max_wait", "max_waiting"}) {
+      if (!place.value[name]) continue;
+      reader_.Complain(place.Member(place.value[name]), "only the action \"wait\" waits");
+    }
+    limit.max_wait_ns = 0;
   }
-  if (limit.on_exceeded != OnExceeded::kWait) limit.max_wait_ns = 0;
   limit.status = static_cast<int>(status);
 }
 

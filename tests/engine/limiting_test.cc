@@ -159,6 +159,67 @@ TEST_CASE("downgrade goes on with another model, and says so") {
   CHECK(RefusalCode(*engine, At(2)) == "429 rate_limit_exceeded");
 }
 
+// One request a second and none in store, for which requests wait up to 10 s.
+std::string Slow(int max_waiting) {
+  return R"("key": "consumer.id", "unit": "requests", "amount": 60, "per": "1m",
+            "algorithm": "token_bucket", "burst": 1, "on_exceeded": {"action": "wait",
+            "max_wait": "10s", "max_waiting": )" +
+         std::to_string(max_waiting) + "}";
+}
+
+TEST_CASE("who waits is served in the order of coming, whoever is asked again first") {
+  auto engine = EngineWith(Slow(100));
+  CHECK(Exchange(*engine, At(0), 1, 1).kind == ActionKind::kForward);
+  struct Waiter {
+    std::unique_ptr<Transaction> txn;
+    int64_t wake_ns = 0;
+    int served = -1;
+  };
+  std::vector<Waiter> waiters(8);
+  for (Waiter& waiter : waiters) {
+    waiter.txn = Ask(*engine, "vk-red");
+    const Action action = Decide(*waiter.txn, At(1));
+    REQUIRE(action.kind == ActionKind::kWait);
+    waiter.wake_ns = action.deadline_mono_ns;
+  }
+  int served = 0;
+  int wakes = 0;
+  for (int64_t ms = 2; served < 8 && ms < 10000; ++ms) {
+    // A late comer each quarter of a second, who would always find room first.
+    if (ms % 250 == 0) {
+      auto late = Ask(*engine, "vk-red");
+      CHECK(Decide(*late, At(ms)).kind != ActionKind::kForward);
+    }
+    for (size_t i = waiters.size(); i-- > 0;) {
+      Waiter& waiter = waiters[i];
+      if (waiter.served >= 0 || waiter.wake_ns > At(ms).mono_ns) continue;
+      ++wakes;
+      const Action action = Decide(*waiter.txn, At(ms));
+      if (action.kind == ActionKind::kForward) waiter.served = served++;
+      waiter.wake_ns = action.deadline_mono_ns;
+    }
+  }
+  for (int i = 0; i < 8; ++i) CHECK(waiters[static_cast<size_t>(i)].served == i);
+  CHECK(wakes < 200);
+}
+
+TEST_CASE("so many may wait for one key, and nobody who left is waited for") {
+  auto engine = EngineWith(Slow(2));
+  CHECK(Exchange(*engine, At(0), 1, 1).kind == ActionKind::kForward);
+  auto first = Ask(*engine, "vk-red");
+  auto second = Ask(*engine, "vk-red");
+  CHECK(Decide(*first, At(0)).kind == ActionKind::kWait);
+  CHECK(Decide(*second, At(0)).kind == ActionKind::kWait);
+  CHECK(RefusalCode(*engine, At(0)) == "429 rate_limit_exceeded");
+  CHECK(engine->MetricsText().find("line_full") != std::string::npos);
+  // Another key has a line of its own.
+  auto other = Ask(*engine, "vk-blue");
+  CHECK(Decide(*other, At(0)).kind == ActionKind::kForward);
+  first.reset();
+  CHECK(Decide(*second, At(1000)).kind == ActionKind::kForward);
+  CHECK(Exchange(*engine, At(2000), 1, 1).kind == ActionKind::kForward);
+}
+
 TEST_CASE("headers to clients have the names that the policy gives them") {
   auto engine = EngineWith(
       R"("key": "consumer.id", "unit": "tokens", "amount": 15, "per": "1m",

@@ -3,7 +3,8 @@
 import re
 
 SIBLINGS = {
-    "tokens", "limits", "breaker", "balance", "cache", "metrics", "auth", "expr", "dialects",
+    "tokens", "limits", "breaker", "balance", "queue", "cache", "metrics", "auth",
+    "expr", "dialects",
 }
 GROUND = {"base", "state"}
 # Which weir/<x>.h a file of a floor may include, beside its own.
