@@ -85,6 +85,7 @@ struct Backend {
   int credential = -1;
   std::string api_version;
   std::string model;  // what the model is called there; empty = as the client calls it
+  std::vector<std::pair<std::string, std::string>> models;  // the same, by the client's name
   int64_t timeout_ns = 0;
   breaker::RuleSet breaker;
   int capacity_rule = -1;  // index into Plan::rules
@@ -92,16 +93,33 @@ struct Backend {
 
 // Which answers and failures are worth another backend.
 struct Retry {
-  uint32_t attempts = 1;  // at most, the first included
+  uint32_t attempts = 1;              // at most, the first included
+  uint32_t attempts_per_backend = 1;  // at most, each
   std::vector<breaker::StatusRange> statuses;
   bool on_connect = false, on_timeout = false, on_reset = false;
+  int64_t deadline_ns = 0;          // of all attempts together, waits included; 0 = none
+  int64_t if_failed_within_ns = 0;  // a slower failure is not tried again; 0 = however slow
 };
+
+// Where a request goes that its pool could not serve: once, in the order given. The fallbacks of
+// that pool are not followed.
+struct Fallback {
+  uint32_t pool = 0;  // index into Plan::pools
+  std::string model;  // empty: the model that was asked for
+};
+
+// What becomes of a request when no backend can take it. kLastResort: the backend whose rest ends
+// soonest is asked all the same.
+enum class AllDown : uint8_t { kRefuse, kWait, kLastResort };
 
 struct Pool {
   std::string name;
   std::vector<balance::Member> members;
   std::vector<uint32_t> backends;  // index into Plan::backends, one per member
   Retry retry;
+  std::vector<Fallback> fallbacks;
+  AllDown all_down = AllDown::kRefuse;
+  int64_t max_wait_ns = 10 * kSecond;  // kWait
 };
 
 enum class Unit : uint8_t {

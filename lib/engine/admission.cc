@@ -74,10 +74,7 @@ Action TransactionImpl::Admit() {
     }
     if (std::optional<Action> refusal = TakeLimits()) return *refusal;
   }
-  attempts_.reserve(pool().retry.attempts);  // so that a right once taken is never lost
-  availability_.assign(pool().members.size(), balance::Availability::kUsable);
-  if (std::optional<Action> forward = Forward()) return *forward;
-  return AllDown();
+  return StartRouting();
 }
 
 std::optional<Action> TransactionImpl::ReadRequest() {

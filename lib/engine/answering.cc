@@ -77,11 +77,6 @@ Action TransactionImpl::DecideFailure() {
                 "server_error", "", timeout ? "backend_timeout" : "backend_unreachable"});
 }
 
-std::optional<Action> TransactionImpl::RetryElsewhere(bool worth_it) {
-  if (!worth_it || attempts_.size() >= pool().retry.attempts) return std::nullopt;
-  return Forward();
-}
-
 Action TransactionImpl::RelayHead() {
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
   if (success && IsCounted()) StartMeter();

@@ -19,8 +19,8 @@ void WriteOptional(json::Writer* writer, std::string_view key, std::optional<uin
 }  // namespace
 
 std::string TransactionImpl::Explain() const {
-  constexpr std::string_view kPhases[] = {"start",    "head",   "body",  "admit", "sent",
-                                          "answered", "failed", "relay", "ended"};
+  constexpr std::string_view kPhases[] = {"start", "head",     "body",   "admit", "routing",
+                                          "sent",  "answered", "failed", "relay", "ended"};
   std::string out;
   json::Writer writer(&out);
   writer.BeginObject();

@@ -1,4 +1,4 @@
-// Which backend gets this request, and what exactly is sent to it.
+// What exactly is sent to a backend, and the end of every attempt.
 
 #include <algorithm>
 
@@ -8,88 +8,6 @@
 #include "engine/transaction.h"
 
 namespace weir::engine {
-namespace {
-
-constexpr int64_t kNoRetryTime = 0;
-
-limits::Charge CapacityCharge(const policy::Backend& backend, uint64_t cost) {
-  limits::Charge charge;
-  charge.rule = static_cast<uint32_t>(backend.capacity_rule);
-  charge.cost = std::max<uint64_t>(cost, 1);
-  charge.learned = true;
-  return charge;
-}
-
-}  // namespace
-
-// The next attempt, or nothing when no member of the pool can take the request now.
-std::optional<Action> TransactionImpl::Forward() {
-  retry_at_mono_ns_ = kNoRetryTime;
-  for (uint32_t member = 0; member < availability_.size(); ++member) {
-    availability_[member] = Find(member);
-  }
-  balance::Pool& balancer = *generation_->pools[request_.route->pool];
-  // Between look and take another request may have been faster; then this member is out.
-  for (size_t tries = 0; tries < availability_.size(); ++tries) {
-    const int picked = balancer.Pick(availability_);
-    if (picked < 0) return std::nullopt;
-    if (Acquire(static_cast<uint32_t>(picked))) return Send(&attempt());
-  }
-  return std::nullopt;
-}
-
-void TransactionImpl::NoteRetryAt(int64_t mono_ns) {
-  if (retry_at_mono_ns_ == kNoRetryTime || mono_ns < retry_at_mono_ns_) {
-    retry_at_mono_ns_ = mono_ns;
-  }
-}
-
-balance::Availability TransactionImpl::Find(uint32_t member) {
-  if ((refused_members_ >> member & 1) != 0) return balance::Availability::kRefused;
-  const uint32_t index = pool().backends[member];
-  const policy::Backend& backend = plan().backends[index];
-  const breaker::Permit permit = generation_->breaker->Check(backend.name, index, now_);
-  if (!permit.allowed) {
-    NoteRetryAt(permit.retry_at_mono_ns);
-    return balance::Availability::kTripped;
-  }
-  if (backend.capacity_rule >= 0) {
-    const limits::Verdict verdict =
-        generation_->limiter->Peek(CapacityCharge(backend, prompt_.count), now_);
-    if (!verdict.admitted) {
-      NoteRetryAt(SaturatingAdd(now_.mono_ns, verdict.retry_after_ns));
-      return balance::Availability::kOutOfCapacity;
-    }
-  }
-  return balance::Availability::kUsable;
-}
-
-bool TransactionImpl::Acquire(uint32_t member) {
-  const uint32_t index = pool().backends[member];
-  const policy::Backend& backend = plan().backends[index];
-  Attempt made;
-  made.backend = index;
-  made.permit = generation_->breaker->Acquire(backend.name, index, now_);
-  if (!made.permit.allowed) {
-    availability_[member] = balance::Availability::kTripped;
-    NoteRetryAt(made.permit.retry_at_mono_ns);
-    return false;
-  }
-  if (backend.capacity_rule >= 0) {
-    const limits::Charge charge[] = {CapacityCharge(backend, prompt_.count)};
-    const limits::Decision decision = generation_->limiter->Reserve(charge, now_, &made.capacity);
-    if (!decision.admitted) {
-      generation_->breaker->Cancel(made.permit, index, now_);
-      availability_[member] = balance::Availability::kOutOfCapacity;
-      NoteRetryAt(SaturatingAdd(now_.mono_ns, decision.retry_after_ns));
-      return false;
-    }
-  }
-  made.sent_mono_ns = now_.mono_ns;
-  refused_members_ |= uint64_t{1} << member;  // one try each, whatever comes of it
-  attempts_.push_back(std::move(made));
-  return true;
-}
 
 Action TransactionImpl::Send(Attempt* attempt) {
   const policy::Backend& backend = plan().backends[attempt->backend];
@@ -103,7 +21,8 @@ Action TransactionImpl::Send(Attempt* attempt) {
   Action forward;
   forward.kind = ActionKind::kForward;
   forward.attempt = static_cast<uint32_t>(attempts_.size());
-  forward.deadline_mono_ns = SaturatingAdd(now_.mono_ns, backend.timeout_ns);
+  forward.deadline_mono_ns =
+      std::min(SaturatingAdd(now_.mono_ns, backend.timeout_ns), PlanDeadline());
   phase_ = Phase::kSent;
   return forward;
 }
@@ -115,11 +34,20 @@ std::string TransactionImpl::BackendTarget(const policy::Backend& backend) const
   const bool resource =
       backend.dialect == dialects::Dialect::kGemini && backend.model.find('/') != std::string::npos;
   if (!openai && !resource) {
-    return dialects::RewriteTarget(request_.Target(), target_asked_, backend.model);
+    const std::string& model = BackendModel(backend);
+    return dialects::RewriteTarget(request_.Target(), target_asked_,
+                                   model == target_asked_.model ? std::string_view() : model);
   }
-  const std::string& model = backend.model.empty() ? request_.model : backend.model;
-  return dialects::Target(backend.dialect, asked_->operation, model, BackendVersion(backend),
-                          asked_->stream);
+  return dialects::Target(backend.dialect, asked_->operation, BackendModel(backend),
+                          BackendVersion(backend), asked_->stream);
+}
+
+// What the model is called there.
+const std::string& TransactionImpl::BackendModel(const policy::Backend& backend) const {
+  for (const auto& [asked, there] : backend.models) {
+    if (asked == request_.model) return there;
+  }
+  return backend.model.empty() ? request_.model : backend.model;
 }
 
 std::string TransactionImpl::BackendVersion(const policy::Backend& backend) const {
@@ -131,7 +59,7 @@ std::string TransactionImpl::BackendBody(const policy::Backend& backend) {
   if (!asked_) return request_.body;
   dialects::Edits edits;
   if (!dialects::ModelInPath(backend.dialect, asked_->operation, BackendVersion(backend))) {
-    edits.model = backend.model.empty() ? request_.model : backend.model;
+    edits.model = BackendModel(backend);
   }
   const bool can_ask = asked_->operation == dialects::Operation::kChat ||
                        asked_->operation == dialects::Operation::kCompletions;
@@ -159,21 +87,6 @@ void TransactionImpl::EditForBackend(const policy::Backend& backend) {
         plan().credentials[static_cast<size_t>(backend.credential)];
     SetHeader(AsciiLower(credential.header), std::string(plan().Resolve(credential.value)));
   }
-}
-
-Action TransactionImpl::AllDown() {
-  if (attempts_.empty()) {
-    ReleaseLimits();
-  } else {
-    SettleLimits({}, /*learn=*/false);
-  }
-  Words words = {"No backend can take this request at the moment.", "server_error", "",
-                 "service_unavailable"};
-  if (retry_at_mono_ns_ != kNoRetryTime) {
-    words.retry_after_ns = ElapsedNs(now_.mono_ns, retry_at_mono_ns_);
-    SetRetryHeaders(*words.retry_after_ns);
-  }
-  return Reply(503, words);
 }
 
 // The one end of an attempt. `told`: what the breaker learns; null when the end says nothing about

@@ -27,7 +27,7 @@ struct Generation {
   std::shared_ptr<const policy::Policy> policy;
   std::unique_ptr<auth::KeyRing> keys;
   std::unique_ptr<limits::Limiter> limiter;
-  std::unique_ptr<queue::Lines> lines;  // null when no limit lets requests wait
+  std::unique_ptr<queue::Lines> lines;        // null when no limit lets requests wait
   std::unique_ptr<breaker::Breaker> breaker;  // rule set i is backend i's
   std::vector<std::unique_ptr<balance::Pool>> pools;
   std::shared_ptr<Instruments> instruments;

@@ -108,6 +108,12 @@ bool TransactionImpl::IsPriced() const {
   return PriceOf(model_, {.prompt = 1, .completion = writes ? 1U : 0U}).has_value();
 }
 
+bool TransactionImpl::CountsDollars() const {
+  return std::any_of(limits_.begin(), limits_.end(), [this](const AppliedLimit& applied) {
+    return plan().limits[applied.limit].unit == Unit::kUsd;
+  });
+}
+
 uint64_t TransactionImpl::CostIn(const policy::Limit& limit, const Usage& usage) const {
   return CostOf(limit, model_, usage, request_).value_or(0);
 }

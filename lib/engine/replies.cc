@@ -94,7 +94,8 @@ void TransactionImpl::SetLimitHeaders() {
     SetClientHeader(requests ? ClientHeader::kResetRequests : ClientHeader::kResetTokens,
                     FormatResetDuration(verdict.reset_ns));
   }
-  if (downgrades_ != 0) SetClientHeader(ClientHeader::kDowngraded, request_.model);
+  const bool is_other_model = downgrades_ != 0 || request_.model != model_asked_;
+  if (is_other_model) SetClientHeader(ClientHeader::kDowngraded, request_.model);
 }
 
 }  // namespace weir::engine

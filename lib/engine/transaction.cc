@@ -31,7 +31,7 @@ TransactionImpl::~TransactionImpl() {
 void TransactionImpl::Close() {
   constexpr int kClientClosedRequest = 499;  // nginx's number for it
   if (phase_ == Phase::kEnded) return;
-  if (phase_ >= Phase::kSent) {
+  if (!attempts_.empty()) {
     SettleAnswer("abandoned", nullptr);
   } else {
     ReleaseLimits();
@@ -171,6 +171,8 @@ absl::StatusOr<Action> TransactionImpl::Next(Now now) {
       return Action{};
     case Phase::kAdmit:
       return Admit();
+    case Phase::kRouting:
+      return Route();
     case Phase::kAnswered:
       return DecideAnswer();
     case Phase::kFailed:

@@ -3,7 +3,8 @@
 //   admission.cc    route, identity, count
 //   limiting.cc     limits: what it may have, and more on the way
 //   waiting.cc      whose turn it is when a limit lets requests wait
-//   forwarding.cc   which backend, and what is sent to it
+//   routing.cc      which backend is asked, and which next
+//   forwarding.cc   what is sent to it, and the end of every attempt
 //   answering.cc    the backend's answer, and what of it is relayed
 //   settling.cc     what was used, charged and metered; the end
 //   replies.cc      weir's own answers and the headers that go with every answer
@@ -62,6 +63,7 @@ class TransactionImpl : public Transaction {
     kHead,      // request head fed, undecided
     kBody,      // head accepted
     kAdmit,     // request complete, not admitted yet (perhaps waiting)
+    kRouting,   // waiting for a backend
     kSent,      // an attempt is under way
     kAnswered,  // its answer's head is being fed
     kFailed,    // it failed before it answered
@@ -115,6 +117,7 @@ class TransactionImpl : public Transaction {
   std::optional<Action> ApplyLimits();
   std::optional<Action> TakeLimits();
   bool IsPriced() const;
+  bool CountsDollars() const;
   uint64_t CostIn(const policy::Limit& limit, const Usage& usage) const;
   uint64_t MaxOutput() const;
   limits::Charge ChargeOf(const policy::Limit& limit) const;
@@ -143,23 +146,40 @@ class TransactionImpl : public Transaction {
   Action Wait(int64_t wait_ns);
   void LeaveLine();
 
-  // forwarding.cc
+  // routing.cc
+  Action StartRouting();
+  Action Route();
+  void EnterPool(uint32_t pool);
   std::optional<Action> Forward();
+  bool FallBack();
+  bool PickMember();
   bool Acquire(uint32_t member);
+  void AddAttempt(uint32_t member, Attempt made);
   balance::Availability Find(uint32_t member);
   void NoteRetryAt(int64_t mono_ns);
+  int64_t PlanDeadline() const;
+  std::optional<Action> RetryElsewhere(bool worth_it);
+  std::optional<Action> WaitForBackend();
+  struct Return {
+    uint32_t member = 0;
+    int64_t mono_ns = 0;
+  };
+  std::optional<Return> SoonestReturn();
+  std::optional<Action> LastResort();
+  Action AllDown();
+
+  // forwarding.cc
   Action Send(Attempt* attempt);
   std::string BackendTarget(const policy::Backend& backend) const;
+  const std::string& BackendModel(const policy::Backend& backend) const;
   std::string BackendVersion(const policy::Backend& backend) const;
   void EditForBackend(const policy::Backend& backend);
   std::string BackendBody(const policy::Backend& backend);
-  Action AllDown();
   void EndAttempt(std::string_view outcome, const breaker::Outcome* told, uint64_t cost);
 
   // answering.cc
   Action DecideAnswer();
   Action DecideFailure();
-  std::optional<Action> RetryElsewhere(bool worth_it);
   Action RelayHead();
   Action RelayBody();
   void StartMeter();
@@ -200,8 +220,8 @@ class TransactionImpl : public Transaction {
   dialects::Dialect ClientDialect() const;
 
   const policy::Plan& plan() const { return generation_->plan(); }
-  const policy::Pool& pool() const { return plan().pools[request_.route->pool]; }
-  Attempt& attempt() { return attempts_.back(); }
+  const policy::Pool& pool() const { return plan().pools[pool_]; }
+  Attempt& attempt() { return attempts_[current_]; }
   // Whether what is relayed of the answer is not just what came.
   bool RewritesBody() const { return is_stream_ && (injected_usage_ || may_cut_); }
   bool IsCounted() const { return request_.route->operation.has_value(); }
@@ -233,10 +253,17 @@ class TransactionImpl : public Transaction {
   int64_t topped_up_mono_ns_ = 0;           // when the limits were last asked for more
   uint64_t topped_up_bytes_ = 0;            // and what was written then
 
+  std::string model_asked_;  // before any fallback
+  uint32_t pool_ = 0;        // the route's, or a fallback's: index into the plan's
+  size_t fallbacks_tried_ = 0;
   std::vector<Attempt> attempts_;
+  size_t max_attempts_ = 0;
+  size_t current_ = 0;                               // the attempt whose answer is being fed
+  uint32_t attempts_in_pool_ = 0;                    // made in this pool
+  std::vector<uint8_t> tries_;                       // of them, per member
   std::vector<balance::Availability> availability_;  // per member of the pool
-  uint64_t refused_members_ = 0;                     // bit per member: refused this request
   int64_t retry_at_mono_ns_ = 0;                     // soonest that a backend is worth asking
+  std::optional<int64_t> routing_since_mono_ns_;     // since when a backend is waited for
 
   // The answer under way.
   int answer_status_ = 0;

@@ -1,4 +1,4 @@
-// The sections backends and pools: where requests go, and in which order.
+// The section backends: where requests may go, and when a backend is left alone.
 
 #include <utility>
 
@@ -76,6 +76,14 @@ void Compiler::ReadBackend(std::string_view name, const Place& place) {
         }},
        {"api_version", text(&backend.api_version)},
        {"model", text(&backend.model)},
+       {"models",
+        [&](const Place& at) {
+          reader_.Map(at, [&](std::string_view model, const Place& value) {
+            std::string there;
+            reader_.String(value, &there);
+            backend.models.emplace_back(std::string(model), std::move(there));
+          });
+        }},
        {"timeout",
         [&](const Place& at) { reader_.Duration(at, kMillisecond, kDay, &backend.timeout_ns); }},
        {"circuit_breaker",
@@ -151,81 +159,6 @@ void Compiler::ReadCapacity(const Place& place, Backend* backend) {
         [&](const Place& at) { reader_.Integer(at, 1, limits::kMaxAmount, &rule.amount); }, true}});
   backend->capacity_rule = static_cast<int>(plan_.rules.size());
   plan_.rules.push_back(std::move(rule));
-}
-
-void Compiler::ReadPool(std::string_view name, const Place& place) {
-  constexpr std::string_view kStrategies[] = {"weighted",      "round_robin", "least_busy",
-                                              "least_latency", "p2c",         "hash"};
-  Pool pool;
-  pool.name = std::string(name);
-  size_t strategy = 0;
-  const auto not_yet = [this](const Place& at) { reader_.NotYet(at); };
-  reader_.Object(place, {{"strategy",
-                          [&](const Place& at) {
-                            reader_.Word(at, kStrategies, &strategy);
-                            if (strategy > 1) reader_.NotYet(at);
-                          }},
-                         {"members",
-                          [&](const Place& at) {
-                            reader_.Array(at,
-                                          [&](const Place& member) { ReadMember(member, &pool); });
-                            if (at.value.size() == 0 || at.value.size() > balance::kMaxMembers) {
-                              reader_.Complain(at, "a pool has 1 to 64 members");
-                            }
-                          },
-                          true},
-                         {"session_affinity", not_yet},
-                         {"retry", [&](const Place& at) { ReadRetry(at, &pool.retry); }},
-                         {"hedge", not_yet}});
-  if (strategy == 1) {
-    for (balance::Member& member : pool.members) member.weight = 1;
-  }
-  plan_.pools.push_back(std::move(pool));
-}
-
-void Compiler::ReadMember(const Place& place, Pool* pool) {
-  balance::Member member;
-  uint64_t priority = 1;
-  uint64_t weight = 1;
-  std::optional<uint32_t> backend;
-  reader_.Object(
-      place,
-      {{"backend",
-        [&](const Place& at) { backend = Reference(at, "backend", NamesOf(plan_.backends)); },
-        true},
-       {"priority", [&](const Place& at) { reader_.Integer(at, 1, 1000, &priority); }},
-       {"weight", [&](const Place& at) { reader_.Integer(at, 1, 1000, &weight); }}});
-  if (!backend) return;
-  member.name = plan_.backends[*backend].name;
-  for (const balance::Member& other : pool->members) {
-    if (other.name == member.name) {
-      return reader_.Complain(place, Concat({"\"", member.name, "\" is in this pool already"}));
-    }
-  }
-  member.priority = static_cast<uint32_t>(priority);
-  member.weight = static_cast<uint32_t>(weight);
-  pool->members.push_back(std::move(member));
-  pool->backends.push_back(*backend);
-}
-
-void Compiler::ReadRetry(const Place& place, Retry* retry) {
-  uint64_t attempts = 2;
-  reader_.Object(
-      place, {{"attempts", [&](const Place& at) { reader_.Integer(at, 1, 16, &attempts); }, true},
-              {"on",
-               [&](const Place& at) {
-                 reader_.Array(at, [&](const Place& word) {
-                   bool* const flags[] = {&retry->on_connect, &retry->on_timeout, &retry->on_reset};
-                   for (size_t i = 0; i < std::size(flags); ++i) {
-                     if (word.value.text() != kFailures[i]) continue;
-                     *flags[i] = true;
-                     return;
-                   }
-                   ReadStatus(word, &retry->statuses);
-                 });
-               },
-               true}});
-  retry->attempts = static_cast<uint32_t>(attempts);
 }
 
 }  // namespace weir::policy

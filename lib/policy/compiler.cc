@@ -66,6 +66,7 @@ void Compiler::Compile(const Place& document) {
   map(limits, &Compiler::ReadLimit);
   map(backends, &Compiler::ReadBackend);
   map(pools, &Compiler::ReadPool);
+  ReadFallbacks();
   map(meters, &Compiler::ReadMeter);
   if (routes.value) {
     reader_.Array(routes, [this](const Place& place) { ReadRoute(place); });

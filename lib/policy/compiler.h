@@ -36,6 +36,8 @@ class Compiler {
   void ReadPool(std::string_view name, const Place& place);
   void ReadMember(const Place& place, Pool* pool);
   void ReadRetry(const Place& place, Retry* retry);
+  void ReadAllDown(const Place& place, Pool* pool);
+  void ReadFallbacks();
 
   struct LimitDraft;  // a limit under way, with what its fields say of each other
   void ReadLimit(std::string_view name, const Place& place);
@@ -81,6 +83,11 @@ class Compiler {
   Reader& reader_;
   Plan& plan_;
   std::vector<std::string_view> credential_names_;
+  struct PoolPlace {
+    uint32_t pool = 0;
+    Place place;
+  };
+  std::vector<PoolPlace> fallbacks_;
 };
 
 }  // namespace weir::policy

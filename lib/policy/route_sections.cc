@@ -108,15 +108,21 @@ void Compiler::ReadRoute(const Place& place) {
 // weir passes requests on in the dialect that they came in.
 void Compiler::CheckDialects(const Route& route, const Place& pool_place) {
   if (!route.operation || route.pool >= plan_.pools.size()) return;
-  for (uint32_t index : plan_.pools[route.pool].backends) {
-    const Backend& backend = plan_.backends[index];
-    if (dialects::SameFamily(backend.dialect, route.dialect)) continue;
-    reader_.Complain(
-        pool_place,
-        Concat({"this route's path is of the dialect \"", dialects::DialectName(route.dialect),
-                "\", and the pool's backend \"", backend.name, "\" speaks \"",
-                dialects::DialectName(backend.dialect), "\"; this release does not translate"}));
-  }
+  const auto check = [&](const Pool& pool) {
+    for (uint32_t index : pool.backends) {
+      const Backend& backend = plan_.backends[index];
+      if (dialects::SameFamily(backend.dialect, route.dialect)) continue;
+      reader_.Complain(
+          pool_place,
+          Concat({"this route's path is of the dialect \"", dialects::DialectName(route.dialect),
+                  "\", and the backend \"", backend.name, "\" of the pool \"", pool.name,
+                  "\" speaks \"", dialects::DialectName(backend.dialect),
+                  "\"; this release does not translate"}));
+    }
+  };
+  const Pool& pool = plan_.pools[route.pool];
+  check(pool);
+  for (const Fallback& fallback : pool.fallbacks) check(plan_.pools[fallback.pool]);
 }
 
 void Compiler::ReadMatch(const Place& place, Route* route) {
