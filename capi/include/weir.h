@@ -209,7 +209,8 @@ enum {
   WEIR_ACTION_CALL = 4,   /* perform this side request (url, target, headers, body) and answer with
                              weir_txn_call_result under call_id. No policy of this release leads
                              to one; hosts that handle it are ready for those that do */
-  WEIR_ACTION_WAIT = 5,   /* call weir_txn_next again at deadline_mono_ns */
+  WEIR_ACTION_WAIT = 5,   /* call weir_txn_next again at deadline_mono_ns; 0: an attempt is still
+                             under way, feed its answer first */
   WEIR_ACTION_FINISH = 6, /* stop the upstream, send the body view to the client, end the answer */
   WEIR_ACTION_DONE = 7    /* the answer is complete; relay what WEIR_RELAY_* says, then free */
 };
@@ -230,6 +231,14 @@ typedef struct weir_action {
   uint32_t attempt;         /* FORWARD: 1, 2, … */
   uint64_t call_id;         /* CALL */
   int64_t deadline_mono_ns; /* FORWARD, CALL, WAIT: on the clock of weir_now.mono_ns; 0 = none */
+  /* FORWARD: call weir_txn_next again at this time if no answer has begun by then, for another
+   * attempt beside this one. 0 = no need. A host that does not is served as if nothing were asked
+   * for. */
+  int64_t wake_mono_ns;
+  uint32_t parallel; /* FORWARD: 1: the attempts under way go on beside this one. Say whose answer
+                        is fed with weir_txn_response_from; once one leads to CONTINUE or REPLY,
+                        drop the others */
+  uint32_t reserved; /* 0 */
 } weir_action;
 
 /* How an attempt ended without a (complete) answer. */
@@ -266,6 +275,10 @@ WEIR_API weir_status weir_txn_request_body(weir_txn* txn, const char* bytes, siz
 
 /* The request is complete. */
 WEIR_API weir_status weir_txn_request_end(weir_txn* txn, weir_error* error);
+
+/* The attempt (weir_action.attempt) that the next calls feed, where several are under way; without
+ * it they are about the last one sent. FAILED_PRECONDITION: no such attempt awaits its answer. */
+WEIR_API weir_status weir_txn_response_from(weir_txn* txn, uint32_t attempt, weir_error* error);
 
 /* The backend of the last FORWARD began to answer. If the next action is FORWARD or REPLY and not
  * CONTINUE, the rest of this answer is not wanted: drop it. */

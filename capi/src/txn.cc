@@ -97,6 +97,11 @@ weir_status weir_txn_response_header(weir_txn* txn, const char* name, size_t nam
   });
 }
 
+weir_status weir_txn_response_from(weir_txn* txn, uint32_t attempt, weir_error* error) {
+  return FeedTxn(txn, error,
+                 [&](weir::engine::Transaction& fed) { return fed.ResponseFrom(attempt); });
+}
+
 weir_status weir_txn_response_body(weir_txn* txn, const char* bytes, size_t bytes_size,
                                    weir_error* error) {
   if (!IsText(bytes, bytes_size)) return NullArgument(error);
@@ -152,6 +157,8 @@ weir_status weir_txn_next(weir_txn* txn, const weir_now* now, weir_action* actio
     full.attempt = decided->attempt;
     full.call_id = decided->call_id;
     full.deadline_mono_ns = decided->deadline_mono_ns;
+    full.wake_mono_ns = decided->wake_mono_ns;
+    full.parallel = decided->parallel ? 1 : 0;
     WriteSized(full, action);
     return WEIR_OK;
   });

@@ -76,6 +76,8 @@ struct Action {
   uint32_t attempt = 0;
   uint64_t call_id = 0;
   int64_t deadline_mono_ns = 0;
+  int64_t wake_mono_ns = 0;  // kForward: Next again then, if no answer has begun; 0 = no need
+  bool parallel = false;     // kForward: beside the attempts under way, not instead of them
 };
 
 struct HeaderEdit {
@@ -96,6 +98,8 @@ class Transaction {
   virtual absl::Status Attribute(std::string_view name, std::string_view value) = 0;
   virtual absl::Status RequestBody(std::string_view bytes) = 0;
   virtual absl::Status RequestEnd() = 0;
+  // Which attempt (Action::attempt) is fed from here on; the one sent last if nobody says.
+  virtual absl::Status ResponseFrom(uint32_t attempt) = 0;
   virtual absl::Status ResponseHead(int status) = 0;
   virtual absl::Status ResponseHeader(std::string_view name, std::string_view value) = 0;
   virtual absl::Status ResponseBody(std::string_view bytes) = 0;

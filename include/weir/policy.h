@@ -112,11 +112,19 @@ struct Fallback {
 // soonest is asked all the same.
 enum class AllDown : uint8_t { kRefuse, kWait, kLastResort };
 
+// When a second backend is asked beside one that has not begun to answer: after a time, or when it
+// takes longer than `below` of `below` + 1 answers of the pool did lately. Neither: never.
+struct Hedge {
+  int64_t after_ns = 0;
+  uint32_t below = 0;
+};
+
 struct Pool {
   std::string name;
   std::vector<balance::Member> members;
   std::vector<uint32_t> backends;  // index into Plan::backends, one per member
   Retry retry;
+  Hedge hedge;
   std::vector<Fallback> fallbacks;
   AllDown all_down = AllDown::kRefuse;
   int64_t max_wait_ns = 10 * kSecond;  // kWait

@@ -4,6 +4,7 @@
 
 #include "base/saturating.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/transaction.h"
 
 namespace weir::engine {
@@ -44,7 +45,10 @@ std::string_view FailureName(Failure failure) {
 Action TransactionImpl::DecideAnswer() {
   Attempt& answered = attempt();
   answered.status = answer_status_;
-  if (answer_status_ >= 200 && answer_status_ < 300) return RelayHead();
+  if (answer_status_ >= 200 && answer_status_ < 300) {
+    NoteFirstByte();
+    return RelayHead();
+  }
   breaker::Outcome told;
   told.status = answer_status_;
   const int64_t cap_ns = plan().backends[answered.backend].breaker.retry_after_max_ns;
@@ -52,10 +56,10 @@ Action TransactionImpl::DecideAnswer() {
       breaker::ParseRetryAfter(answer_headers_.Get("retry-after"),
                                answer_headers_.Get("retry-after-ms"), now_, cap_ns)
           .value_or(-1);
-  EndAttempt("status", &told, prompt_.count);
-  if (std::optional<Action> next = RetryElsewhere(Matches(pool().retry.statuses, answer_status_))) {
-    return *next;
-  }
+  EndAttempt(&answered, "status", &told, prompt_.count);
+  const bool worth_it = Matches(pool().retry.statuses, answer_status_);
+  if (worth_it && TurnToOther()) return Await();
+  if (std::optional<Action> next = RetryElsewhere(worth_it)) return *next;
   return RelayHead();
 }
 
@@ -67,7 +71,9 @@ Action TransactionImpl::DecideFailure() {
   breaker::Outcome told;
   told.failure = BreakerFailure(failure_);
   // What never reached the backend cost it nothing.
-  EndAttempt(FailureName(failure_), &told, failure_ == Failure::kConnect ? 0 : prompt_.count);
+  EndAttempt(&attempt(), FailureName(failure_), &told,
+             failure_ == Failure::kConnect ? 0 : prompt_.count);
+  if (TurnToOther()) return Await();
   if (std::optional<Action> next = RetryElsewhere(worth_it)) return *next;
   if (retry_at_mono_ns_ != 0) return AllDown();
   SettleLimits({}, /*learn=*/false);
@@ -79,6 +85,7 @@ Action TransactionImpl::DecideFailure() {
 
 Action TransactionImpl::RelayHead() {
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
+  DropOthers("hedge_lost");
   if (success && IsCounted()) StartMeter();
   SetLimitHeaders();
   SetClientHeader(policy::ClientHeader::kBackend, plan().backends[attempt().backend].name);
@@ -87,6 +94,11 @@ Action TransactionImpl::RelayHead() {
   relay.status = answer_status_;
   phase_ = Phase::kRelay;
   return relay;
+}
+
+void TransactionImpl::NoteFirstByte() {
+  if (generation_->first_bytes[pool_] == nullptr) return;
+  FirstByteOf(pool_)->Add(ElapsedNs(attempt().sent_mono_ns, now_.mono_ns), pool().hedge.below);
 }
 
 void TransactionImpl::StartMeter() {
@@ -99,7 +111,7 @@ void TransactionImpl::StartMeter() {
   options.tokenizer_is_exact = counting_.is_known;
   options.model = counting_.model;
   options.declares_functions = declares_functions_;
-  options.strip_usage = injected_usage_;
+  options.strip_usage = attempt().injected_usage;
   may_cut_ = MayCut();
   options.hold_events = may_cut_;
   meter_ = metering::StreamMeter::Create(options);

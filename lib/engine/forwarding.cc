@@ -23,6 +23,7 @@ Action TransactionImpl::Send(Attempt* attempt) {
   forward.attempt = static_cast<uint32_t>(attempts_.size());
   forward.deadline_mono_ns =
       std::min(SaturatingAdd(now_.mono_ns, backend.timeout_ns), PlanDeadline());
+  forward.wake_mono_ns = hedge_at_mono_ns_ = HedgeTime();
   phase_ = Phase::kSent;
   return forward;
 }
@@ -63,9 +64,9 @@ std::string TransactionImpl::BackendBody(const policy::Backend& backend) {
   }
   const bool can_ask = asked_->operation == dialects::Operation::kChat ||
                        asked_->operation == dialects::Operation::kCompletions;
-  injected_usage_ = can_ask && asked_->stream && !asked_->include_usage &&
-                    dialects::SameFamily(backend.dialect, dialects::Dialect::kOpenAi);
-  edits.want_usage = injected_usage_;
+  attempt().injected_usage = can_ask && asked_->stream && !asked_->include_usage &&
+                             dialects::SameFamily(backend.dialect, dialects::Dialect::kOpenAi);
+  edits.want_usage = attempt().injected_usage;
   edits.max_output_tokens = clamped_output_;
   return dialects::RewriteRequest(request_.body, *asked_, edits);
 }
@@ -91,9 +92,9 @@ void TransactionImpl::EditForBackend(const policy::Backend& backend) {
 
 // The one end of an attempt. `told`: what the breaker learns; null when the end says nothing about
 // the backend. `cost`: what its capacity is charged.
-void TransactionImpl::EndAttempt(std::string_view outcome, const breaker::Outcome* told,
-                                 uint64_t cost) {
-  Attempt& ending = attempt();
+void TransactionImpl::EndAttempt(Attempt* attempt, std::string_view outcome,
+                                 const breaker::Outcome* told, uint64_t cost) {
+  Attempt& ending = *attempt;
   if (!ending.open) return;
   ending.open = false;
   ending.outcome = outcome;

@@ -68,6 +68,11 @@ absl::StatusOr<std::shared_ptr<const Generation>> Generation::Make(
         balance::Pool::Create(made->segment.get(), pool.name, pool.members, options.seed);
     if (!balanced.ok()) return balanced.status();
     made->pools.push_back(*std::move(balanced));
+    made->first_bytes.push_back(nullptr);
+    if (pool.hedge.below == 0) continue;
+    auto region = made->segment->Region(Concat({pool.name, ".first_byte"}), sizeof(FirstBytes));
+    if (!region.ok()) return region.status();
+    made->first_bytes.back() = static_cast<FirstBytes*>(*region);
   }
   auto instruments = Instruments::Make(plan, previous_instruments);
   if (!instruments.ok()) return instruments.status();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/first_byte.h"
 #include "engine/instruments.h"
 #include "weir/auth.h"
 #include "weir/balance.h"
@@ -30,6 +31,7 @@ struct Generation {
   std::unique_ptr<queue::Lines> lines;        // null when no limit lets requests wait
   std::unique_ptr<breaker::Breaker> breaker;  // rule set i is backend i's
   std::vector<std::unique_ptr<balance::Pool>> pools;
+  std::vector<FirstBytes*> first_bytes;  // of the pools that hedge by them, else null
   std::shared_ptr<Instruments> instruments;
 
   const policy::Plan& plan() const { return policy->plan(); }

@@ -99,6 +99,9 @@ void TransactionImpl::NoteRetryAt(int64_t mono_ns) {
 balance::Availability TransactionImpl::Find(uint32_t member) {
   if (tries_[member] >= pool().retry.attempts_per_backend) return balance::Availability::kRefused;
   const uint32_t index = pool().backends[member];
+  for (const Attempt& made : attempts_) {
+    if (made.open && made.backend == index) return balance::Availability::kRefused;
+  }
   const policy::Backend& backend = plan().backends[index];
   const breaker::Permit permit = generation_->breaker->Check(backend.name, index, now_);
   if (!permit.allowed) {

@@ -35,7 +35,8 @@ void TransactionImpl::SettleAnswer(std::string_view outcome, const breaker::Outc
   if (phase_ == Phase::kRelay) ReadFedBytes();
   used_ = CountUsed();
   if (!attempts_.empty()) {
-    EndAttempt(outcome, told, SaturatingAdd(used_->prompt, used_->completion));
+    EndAttempt(&attempt(), outcome, told, SaturatingAdd(used_->prompt, used_->completion));
+    DropOthers(outcome);
   }
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
   SettleLimits(*used_, success && outcome == "ok");

@@ -147,7 +147,8 @@ void TransactionImpl::ClientLeft(Now now) {
 }
 
 absl::StatusOr<Action> TransactionImpl::Next(Now now) {
-  if (phase_ == Phase::kStart || phase_ == Phase::kSent || phase_ == Phase::kEnded) {
+  const bool awaits_answer = phase_ == Phase::kSent && hedge_at_mono_ns_ == 0 && !has_hedged_;
+  if (phase_ == Phase::kStart || awaits_answer || phase_ == Phase::kEnded) {
     return absl::FailedPreconditionError(phase_ == Phase::kEnded
                                              ? "the transaction has ended"
                                              : "there is nothing to decide upon yet");
@@ -173,6 +174,8 @@ absl::StatusOr<Action> TransactionImpl::Next(Now now) {
       return Admit();
     case Phase::kRouting:
       return Route();
+    case Phase::kSent:
+      return Hedge();
     case Phase::kAnswered:
       return DecideAnswer();
     case Phase::kFailed:

@@ -5,6 +5,7 @@
 //   waiting.cc      whose turn it is when a limit lets requests wait
 //   routing.cc      which backend is asked, and which next
 //   forwarding.cc   what is sent to it, and the end of every attempt
+//   hedging.cc      a second attempt beside one that takes long
 //   answering.cc    the backend's answer, and what of it is relayed
 //   settling.cc     what was used, charged and metered; the end
 //   replies.cc      weir's own answers and the headers that go with every answer
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "engine/first_byte.h"
 #include "engine/generation.h"
 #include "engine/prompt.h"
 #include "engine/request.h"
@@ -42,6 +44,7 @@ class TransactionImpl : public Transaction {
   absl::Status Attribute(std::string_view name, std::string_view value) override;
   absl::Status RequestBody(std::string_view bytes) override;
   absl::Status RequestEnd() override;
+  absl::Status ResponseFrom(uint32_t attempt) override;
   absl::Status ResponseHead(int status) override;
   absl::Status ResponseHeader(std::string_view name, std::string_view value) override;
   absl::Status ResponseBody(std::string_view bytes) override;
@@ -78,6 +81,7 @@ class TransactionImpl : public Transaction {
     limits::Reservation capacity;
     int64_t sent_mono_ns = 0;
     bool open = true;
+    bool injected_usage = false;  // asked for a usage chunk that the client did not ask for
     int status = 0;
     std::string_view outcome = "open";
   };
@@ -175,13 +179,23 @@ class TransactionImpl : public Transaction {
   std::string BackendVersion(const policy::Backend& backend) const;
   void EditForBackend(const policy::Backend& backend);
   std::string BackendBody(const policy::Backend& backend);
-  void EndAttempt(std::string_view outcome, const breaker::Outcome* told, uint64_t cost);
+  void EndAttempt(Attempt* ending, std::string_view outcome, const breaker::Outcome* told,
+                  uint64_t cost);
+
+  // hedging.cc
+  FirstByte* FirstByteOf(uint32_t pool) const;
+  int64_t HedgeTime() const;
+  Action Hedge();
+  Action Await();
+  bool TurnToOther();
+  void DropOthers(std::string_view outcome);
 
   // answering.cc
   Action DecideAnswer();
   Action DecideFailure();
   Action RelayHead();
   Action RelayBody();
+  void NoteFirstByte();
   void StartMeter();
   Action FinishBroken();
   Action FinishCut();
@@ -223,7 +237,9 @@ class TransactionImpl : public Transaction {
   const policy::Pool& pool() const { return plan().pools[pool_]; }
   Attempt& attempt() { return attempts_[current_]; }
   // Whether what is relayed of the answer is not just what came.
-  bool RewritesBody() const { return is_stream_ && (injected_usage_ || may_cut_); }
+  bool RewritesBody() const {
+    return is_stream_ && (attempts_[current_].injected_usage || may_cut_);
+  }
   bool IsCounted() const { return request_.route->operation.has_value(); }
 
   std::shared_ptr<const Generation> generation_;
@@ -263,7 +279,9 @@ class TransactionImpl : public Transaction {
   std::vector<uint8_t> tries_;                       // of them, per member
   std::vector<balance::Availability> availability_;  // per member of the pool
   int64_t retry_at_mono_ns_ = 0;                     // soonest that a backend is worth asking
-  std::optional<int64_t> routing_since_mono_ns_;     // since when a backend is waited for
+  int64_t hedge_at_mono_ns_ = 0;                     // when another is asked beside; 0 = never
+  bool has_hedged_ = false;
+  std::optional<int64_t> routing_since_mono_ns_;  // since when a backend is waited for
 
   // The answer under way.
   int answer_status_ = 0;
@@ -271,7 +289,6 @@ class TransactionImpl : public Transaction {
   Break break_ = Break::kNone;
   Failure failure_ = Failure::kReset;
   bool answer_ended_ = false;
-  bool injected_usage_ = false;
   std::string fed_;  // bytes of the answer since the last Next
   bool first_bytes_seen_ = false;
   std::unique_ptr<metering::StreamMeter> meter_;  // of an answer that is counted

@@ -36,6 +36,7 @@ class Compiler {
   void ReadPool(std::string_view name, const Place& place);
   void ReadMember(const Place& place, Pool* pool);
   void ReadRetry(const Place& place, Retry* retry);
+  void ReadHedge(const Place& place, Hedge* hedge);
   void ReadAllDown(const Place& place, Pool* pool);
   void ReadFallbacks();
 

@@ -36,7 +36,7 @@ void Compiler::ReadPool(std::string_view name, const Place& place) {
                           true},
                          {"session_affinity", not_yet},
                          {"retry", [&](const Place& at) { ReadRetry(at, &pool.retry); }},
-                         {"hedge", not_yet},
+                         {"hedge", [&](const Place& at) { ReadHedge(at, &pool.hedge); }},
                          {"fallback",
                           [&](const Place& at) {
                             // Of pools that may stand further below.
@@ -98,6 +98,24 @@ void Compiler::ReadRetry(const Place& place, Retry* retry) {
         }}});
   retry->attempts = static_cast<uint32_t>(attempts);
   retry->attempts_per_backend = static_cast<uint32_t>(each);
+}
+
+// "after": a duration, or a percentile of the pool's own answers.
+void Compiler::ReadHedge(const Place& place, Hedge* hedge) {
+  constexpr std::pair<std::string_view, uint32_t> kPercentiles[] = {
+      {"p50", 1}, {"p75", 3}, {"p90", 9}, {"p95", 19}, {"p99", 99}};
+  const auto read_after = [&](const Place& at) {
+    for (const auto& [word, below] : kPercentiles) {
+      if (at.value.text() != word) continue;
+      hedge->below = below;
+      return;
+    }
+    if (at.value.Is(json::Type::kString) && at.value.text().substr(0, 1) == "p") {
+      return reader_.Complain(at, "expected a duration, or p50, p75, p90, p95 or p99");
+    }
+    reader_.Duration(at, kMillisecond, kHour, &hedge->after_ns);
+  };
+  reader_.Object(place, {{"after", read_after, true}});
 }
 
 void Compiler::ReadAllDown(const Place& place, Pool* pool) {

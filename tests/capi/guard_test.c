@@ -40,6 +40,7 @@ static void test_null_handles(void) {
   BAD(weir_txn_attribute(NULL, "a", 1, "b", 1, &error));
   BAD(weir_txn_request_body(NULL, "a", 1, &error));
   BAD(weir_txn_request_end(NULL, &error));
+  BAD(weir_txn_response_from(NULL, 1, &error));
   BAD(weir_txn_response_head(NULL, 200, &error));
   BAD(weir_txn_response_header(NULL, "a", 1, "b", 1, &error));
   BAD(weir_txn_response_body(NULL, "a", 1, &error));
@@ -225,6 +226,7 @@ static void test_order(weir_engine* engine) {
   EARLY(weir_txn_request_header(txn, "a", 1, "b", 1, &error));
   EARLY(weir_txn_request_body(txn, "a", 1, &error));
   EARLY(weir_txn_request_end(txn, &error));
+  EARLY(weir_txn_response_from(txn, 1, &error));
   EARLY(weir_txn_response_head(txn, 200, &error));
   EARLY(weir_txn_response_failed(txn, WEIR_FAILURE_CONNECT, &error));
   EARLY(weir_txn_call_result(txn, 1, 200, "", 0, &error));
@@ -236,6 +238,9 @@ static void test_order(weir_engine* engine) {
   int32_t kind = test_next(txn, 0, &action);
   if (kind == WEIR_ACTION_CONTINUE) kind = test_next(txn, 0, &action);
   CHECK_EQ(kind, WEIR_ACTION_FORWARD);
+  EARLY(weir_txn_response_from(txn, 0, &error));
+  EARLY(weir_txn_response_from(txn, 2, &error));
+  CHECK_OK(weir_txn_response_from(txn, 1, &error), &error);
   EARLY(weir_txn_next(txn, &now, &action, &error));
   EARLY(weir_txn_response_header(txn, "a", 1, "b", 1, &error));
   EARLY(weir_txn_response_body(txn, "a", 1, &error));

@@ -40,7 +40,10 @@ FIELD(weir_action, header_count, 16, 4);
 FIELD(weir_action, attempt, 20, 4);
 FIELD(weir_action, call_id, 24, 8);
 FIELD(weir_action, deadline_mono_ns, 32, 8);
-SIZE(weir_action, 40);
+FIELD(weir_action, wake_mono_ns, 40, 8);
+FIELD(weir_action, parallel, 48, 4);
+FIELD(weir_action, reserved, 52, 4);
+SIZE(weir_action, 56);
 
 FIELD(weir_request_options, size, 0, 4);
 FIELD(weir_request_options, dialect, 4, 4);

@@ -17,8 +17,9 @@ std::string PolicyWith(const std::string& pool, const std::string& more_pools = 
   std::string backends;
   for (const char* name : {"a", "b", "c"}) {
     backends += std::string(backends.empty() ? "" : ",") + "\"" + name + R"(": {"url": "http://)" +
-                name + R"(.test", "dialect": "openai", "circuit_breaker": [{"on": {"status": ["429",
-                "5xx"], "failures": ["connect", "reset", "timeout"], "count": 1}, "trip": "30s"}]})";
+                name + R"(.test", "dialect": "openai", "circuit_breaker": [{"on": {"status":
+                ["429", "5xx"], "failures": ["connect", "reset", "timeout"], "count": 1},
+                "trip": "30s"}]})";
   }
   return R"({"weir": 1, "models": {)" + models + R"(}, "backends": {)" + backends +
          R"(}, "pools": {"p": {)" + pool + "}" + more_pools + R"(}, "limits": {)" + limits +
@@ -187,6 +188,77 @@ TEST_CASE("each backend has its own names for models") {
   auto other = Ask(*engine, "", R"({"model":"o3","messages":[{"role":"user","content":"x"}]})");
   Decide(*other, At(0));
   CHECK(other->target().substr(0, 26) == "/openai/deployments/other/");
+}
+
+std::unique_ptr<Engine> HedgingEngine(const std::string& after) {
+  return EngineOf(PolicyWith(
+      R"("members": [{"backend": "a"}, {"backend": "b", "priority": 2},
+                     {"backend": "c", "priority": 3}], "hedge": {"after": ")" +
+      after + R"("}, "retry": {"attempts": 3, )" + kOnAll + "}"));
+}
+
+TEST_CASE("a backend that takes long gets a second beside it, and the first to begin is relayed") {
+  auto engine = HedgingEngine("800ms");
+  for (const uint32_t winner : {1U, 2U}) {
+    auto txn = Ask(*engine, "");
+    const Action first = Decide(*txn, At(0));
+    CHECK(first.wake_mono_ns == At(800).mono_ns);
+    CHECK_FALSE(first.parallel);
+    // Asked too early, nothing happens.
+    CHECK(Decide(*txn, At(799)).kind == ActionKind::kWait);
+    const Action second = Decide(*txn, At(800));
+    REQUIRE(second.kind == ActionKind::kForward);
+    CHECK(second.parallel);
+    CHECK(second.attempt == 2);
+    CHECK(second.wake_mono_ns == 0);
+    CHECK(txn->url() == "http://b.test");
+    CHECK_FALSE(txn->ResponseFrom(3).ok());
+    REQUIRE(txn->ResponseFrom(winner).ok());
+    Answer(*txn, 200);
+    CHECK(Decide(*txn, At(900)).kind == ActionKind::kContinue);
+    CHECK(FindEdit(*txn, "x-weir-backend")->value == (winner == 1 ? "a" : "b"));
+    CHECK_FALSE(txn->ResponseFrom(3 - winner).ok());
+    REQUIRE(txn->ResponseBody(JsonAnswer(10, 5)).ok());
+    REQUIRE(txn->ResponseEnd().ok());
+    CHECK(Decide(*txn, At(901)).kind == ActionKind::kDone);
+    CHECK(txn->Explain().find("\"hedge_lost\"") != std::string::npos);
+    CHECK(txn->Explain().find(R"("completion":5)") != std::string::npos);
+  }
+}
+
+TEST_CASE("when one of two attempts fails, the other goes on; when both do, the plan does") {
+  auto engine = HedgingEngine("800ms");
+  auto txn = Ask(*engine, "");
+  Decide(*txn, At(0));
+  Decide(*txn, At(800));
+  REQUIRE(txn->ResponseFrom(1).ok());
+  const Action wait = Fail(*txn, At(900), 500);
+  CHECK(wait.kind == ActionKind::kWait);
+  CHECK(wait.deadline_mono_ns == 0);
+  CHECK_FALSE(txn->ResponseFrom(1).ok());
+  REQUIRE(txn->ResponseFailed(Failure::kReset).ok());  // the second is the one left
+  CHECK(Decide(*txn, At(1000)).kind == ActionKind::kForward);
+  CHECK(txn->url() == "http://c.test");
+  REQUIRE(txn->ResponseFailed(Failure::kReset).ok());
+  CHECK(Decide(*txn, At(1100)).status == 502);
+}
+
+TEST_CASE("a percentile hedges what takes longer than most, once enough was seen") {
+  auto engine = HedgingEngine("p90");
+  Random random(3);
+  int hedged = 0;
+  for (int i = 0; i < 3000; ++i) {
+    auto txn = Ask(*engine, "");
+    const Action first = Decide(*txn, At(i * 1000));
+    if (i < 20) CHECK(first.wake_mono_ns == 0);
+    // Uniform from 100 to 300 ms: the 90th percentile is 280 ms.
+    const int64_t took_ms = i * 1000 + 100 + static_cast<int64_t>(random.Below(200));
+    if (i >= 1000 && first.wake_mono_ns < At(took_ms).mono_ns) ++hedged;
+    Answer(*txn, 200);
+    Decide(*txn, At(took_ms));
+  }
+  CHECK(hedged > 140);
+  CHECK(hedged < 260);
 }
 
 // F10: whatever fails and however, the plan ends.
