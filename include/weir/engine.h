@@ -81,7 +81,7 @@ struct Action {
 };
 
 struct HeaderEdit {
-  enum class Operation : uint8_t { kSet = 1, kRemove = 2 };
+  enum class Operation : uint8_t { kSet = 1, kRemove = 2, kAdd = 3 };
   Operation operation = Operation::kSet;
   std::string name;  // lower case
   std::string value;

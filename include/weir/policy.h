@@ -88,7 +88,8 @@ struct Backend {
   std::vector<std::pair<std::string, std::string>> models;  // the same, by the client's name
   int64_t timeout_ns = 0;
   breaker::RuleSet breaker;
-  int capacity_rule = -1;  // index into Plan::rules
+  int capacity_rule = -1;        // index into Plan::rules
+  uint32_t utilization_max = 0;  // percent that the backend may say it is used; 0 = never mind
 };
 
 // Which answers and failures are worth another backend.
@@ -119,8 +120,20 @@ struct Hedge {
   uint32_t below = 0;
 };
 
+// Who came to a member comes to it again while it is usable. By a cookie that weir sets, or by a
+// key, remembered for `ttl_ns` after its last use. Neither: no affinity.
+struct SessionAffinity {
+  std::string cookie;  // its name
+  std::unique_ptr<expr::Program> key;
+  int64_t ttl_ns = kHour;
+};
+
 struct Pool {
   std::string name;
+  balance::Strategy strategy = balance::Strategy::kWeighted;
+  balance::PoolOptions options;             // without strategy and seeds
+  std::unique_ptr<expr::Program> hash_key;  // kHash; null: what the prompt begins with
+  SessionAffinity affinity;
   std::vector<balance::Member> members;
   std::vector<uint32_t> backends;  // index into Plan::backends, one per member
   Retry retry;
@@ -219,6 +232,7 @@ enum class Name : uint8_t {
   kBackend,
   kAttr,
   kParams,
+  kBody,   // a member of a JSON body, path and all: metadata.user
   kUsage,  // only where there is one: the cost of a limit
 };
 absl::Span<const expr::Name> Names();

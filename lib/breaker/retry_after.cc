@@ -1,9 +1,9 @@
-// Retry-After and retry-after-ms, by hand and in integers.
+// When to come back, as backends say it, by hand and in integers.
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <limits>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -21,26 +21,79 @@ constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr"
 
 constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// `digits [ "." digits ]` units of `unit_ns` (a power of ten), rounded up to whole nanoseconds,
-// saturating; nullopt for all else: signs, exponents, hexadecimals, words.
-std::optional<int64_t> ParseDecimal(std::string_view text, int64_t unit_ns) {
+// The size of `digits [ "." digits ]` at the start of `text`; 0 when it starts with none.
+size_t DecimalSize(std::string_view text) {
+  size_t size = 0;
+  while (size < text.size() && IsDigit(text[size])) ++size;
+  if (size == 0 || size + 1 >= text.size() || text[size] != '.' || !IsDigit(text[size + 1])) {
+    return size;
+  }
+  ++size;
+  while (size < text.size() && IsDigit(text[size])) ++size;
+  return size;
+}
+
+// Such a number, of units of `unit_ns` (at most a day), rounded up to whole nanoseconds,
+// saturating.
+int64_t DecimalNs(std::string_view number, int64_t unit_ns) {
+  // More digits of a fraction are a remainder: a day has fewer nanoseconds.
+  constexpr uint64_t kMostParts = 1'000'000'000'000'000'000;
   int64_t whole = 0;
-  size_t i = 0;
-  for (; i < text.size() && IsDigit(text[i]); ++i) {
-    whole = SaturatingAdd(SaturatingMul<int64_t>(whole, 10), int64_t{text[i]} - '0');
+  uint64_t fraction = 0;
+  uint64_t parts = 1;
+  bool rest = false;
+  bool in_fraction = false;
+  for (const char c : number) {
+    if (c == '.') {
+      in_fraction = true;
+    } else if (!in_fraction) {
+      whole = SaturatingAdd(SaturatingMul<int64_t>(whole, 10), int64_t{c} - '0');
+    } else if (parts < kMostParts) {
+      fraction = fraction * 10 + static_cast<uint64_t>(c - '0');
+      parts *= 10;
+    } else {
+      rest = rest || c != '0';
+    }
   }
-  if (i == 0) return std::nullopt;
-  int64_t ns = SaturatingMul(whole, unit_ns);
-  if (i == text.size()) return ns;
-  if (text[i] != '.' || i + 1 == text.size()) return std::nullopt;
-  bool remainder = false;
-  for (++i; i < text.size(); ++i) {
-    if (!IsDigit(text[i])) return std::nullopt;
-    unit_ns /= 10;
-    ns = SaturatingAdd(ns, (text[i] - '0') * unit_ns);
-    if (unit_ns == 0 && text[i] != '0') remainder = true;
-  }
-  return remainder ? SaturatingAdd<int64_t>(ns, 1) : ns;
+  const uint128 product = static_cast<uint128>(fraction) * static_cast<uint64_t>(unit_ns);
+  const auto ns = static_cast<int64_t>(product / parts);
+  const bool up = rest || product % parts != 0;
+  return SaturatingAdd(SaturatingMul(whole, unit_ns), ns + (up ? 1 : 0));
+}
+
+// A number of `unit_ns`, or a duration as Go prints it; nullopt for all else: signs, exponents,
+// hexadecimals, words.
+std::optional<int64_t> ParseDuration(std::string_view text, int64_t unit_ns) {
+  struct Unit {
+    std::string_view name;
+    int64_t ns;
+  };
+  static constexpr Unit kUnits[] = {{"ms", kMillisecond},
+                                    {"us", kMicrosecond},
+                                    {"\xC2\xB5s", kMicrosecond},
+                                    {"\xCE\xBCs", kMicrosecond},
+                                    {"ns", 1},
+                                    {"s", kSecond},
+                                    {"m", kMinute},
+                                    {"h", kHour},
+                                    {"d", kDay}};
+  size_t size = DecimalSize(text);
+  if (size != 0 && size == text.size()) return DecimalNs(text, unit_ns);
+  int64_t ns = 0;
+  do {
+    if (size == 0) return std::nullopt;
+    const std::string_view number = text.substr(0, size);
+    text.remove_prefix(size);
+    const auto* const unit =
+        std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& candidate) {
+          return text.substr(0, candidate.name.size()) == candidate.name;
+        });
+    if (unit == std::end(kUnits)) return std::nullopt;
+    text.remove_prefix(unit->name.size());
+    ns = SaturatingAdd(ns, DecimalNs(number, unit->ns));
+    size = DecimalSize(text);
+  } while (!text.empty());
+  return ns;
 }
 
 // Reads a date's text from the left; once something did not fit, ok() stays false.
@@ -198,9 +251,9 @@ std::optional<int64_t> ParseHttpDate(std::string_view text, int64_t unix_ns) {
   return cursor.done() ? UnixNs(date) : std::nullopt;
 }
 
-// One value of Retry-After: seconds, or the time until a date; a date that is past is no wait.
+// One value of Retry-After: a duration, or the time until a date; a date that is past is no wait.
 std::optional<int64_t> ParseValue(std::string_view text, Now now) {
-  if (const auto ns = ParseDecimal(text, kSecond)) return ns;
+  if (const auto ns = ParseDuration(text, kSecond)) return ns;
   const auto date_ns = ParseHttpDate(text, now.unix_ns);
   if (!date_ns.has_value()) return std::nullopt;
   return std::max<int64_t>(SaturatingSub(*date_ns, now.unix_ns), 0);
@@ -225,19 +278,37 @@ std::optional<int64_t> LargestOf(std::string_view list, const Parse& parse) {
   }
 }
 
+// Of one limit: when it is full again, if nothing is left of it.
+std::optional<int64_t> ParseReset(std::string_view remaining, std::string_view reset) {
+  if (TrimSpace(remaining) != "0") return std::nullopt;
+  return LargestOf(reset, [](std::string_view text) { return ParseDuration(text, kSecond); });
+}
+
+std::optional<int64_t> Larger(std::optional<int64_t> a, std::optional<int64_t> b) {
+  if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
+  return std::max(*a, *b);
+}
+
+// The first source that says anything usable.
+std::optional<int64_t> FirstUsable(const RetryHeaders& headers, Now now) {
+  const auto parse_ms = [](std::string_view text) { return ParseDuration(text, kMillisecond); };
+  const auto ms = Larger(LargestOf(headers.retry_after_ms, parse_ms),
+                         LargestOf(headers.x_ms_retry_after_ms, parse_ms));
+  // Zero milliseconds is what gateways write by mistake; the other headers may know better.
+  if (ms.value_or(0) > 0) return ms;
+  const auto ns =
+      LargestOf(headers.retry_after, [&](std::string_view text) { return ParseValue(text, now); });
+  if (ns.has_value()) return ns;
+  return Larger(ParseReset(headers.remaining_requests, headers.reset_requests),
+                ParseReset(headers.remaining_tokens, headers.reset_tokens));
+}
+
 }  // namespace
 
-std::optional<int64_t> ParseRetryAfter(std::string_view retry_after,
-                                       std::string_view retry_after_ms, Now now, int64_t cap_ns) {
-  cap_ns = std::max<int64_t>(cap_ns, 0);
-  const auto ms = LargestOf(retry_after_ms,
-                            [](std::string_view text) { return ParseDecimal(text, kMillisecond); });
-  // Zero milliseconds is what gateways write by mistake; the other header may know better.
-  if (ms.value_or(0) > 0) return std::min(*ms, cap_ns);
-  const auto ns =
-      LargestOf(retry_after, [&](std::string_view text) { return ParseValue(text, now); });
+std::optional<int64_t> ParseRetryAfter(const RetryHeaders& headers, Now now, int64_t cap_ns) {
+  const auto ns = FirstUsable(headers, now);
   if (!ns.has_value()) return std::nullopt;
-  return std::min(*ns, cap_ns);
+  return std::min(*ns, std::max<int64_t>(cap_ns, 0));
 }
 
 }  // namespace weir::breaker

@@ -130,6 +130,10 @@ void TransactionImpl::CountPrompt(const json::Value& body) {
   counting_ = CountingOf(model_, request_.model);
   prompt_ = metering::CountPromptOf(target_asked_.dialect, target_asked_.operation, counting_.model,
                                     *counting_.tokenizer, counting_.is_known, body, {});
+  const policy::Pool& pool = MainPool();
+  if (pool.strategy == balance::Strategy::kHash && pool.hash_key == nullptr) {
+    prefix_hash_ = PrefixHash(body);
+  }
   declares_functions_ = static_cast<bool>(body["tools"]) || static_cast<bool>(body["functions"]);
 }
 

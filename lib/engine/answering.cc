@@ -5,6 +5,7 @@
 #include "base/saturating.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/signals.h"
 #include "engine/transaction.h"
 
 namespace weir::engine {
@@ -45,6 +46,7 @@ std::string_view FailureName(Failure failure) {
 Action TransactionImpl::DecideAnswer() {
   Attempt& answered = attempt();
   answered.status = answer_status_;
+  HeedSignals();
   if (answer_status_ >= 200 && answer_status_ < 300) {
     NoteFirstByte();
     return RelayHead();
@@ -53,9 +55,7 @@ Action TransactionImpl::DecideAnswer() {
   told.status = answer_status_;
   const int64_t cap_ns = plan().backends[answered.backend].breaker.retry_after_max_ns;
   told.retry_after_ns =
-      breaker::ParseRetryAfter(answer_headers_.Get("retry-after"),
-                               answer_headers_.Get("retry-after-ms"), now_, cap_ns)
-          .value_or(-1);
+      breaker::ParseRetryAfter(RetryHeadersOf(answer_headers_), now_, cap_ns).value_or(-1);
   EndAttempt(&answered, "status", &told, prompt_.count);
   const bool worth_it = Matches(pool().retry.statuses, answer_status_);
   if (worth_it && TurnToOther()) return Await();
@@ -86,6 +86,7 @@ Action TransactionImpl::DecideFailure() {
 Action TransactionImpl::RelayHead() {
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
   DropOthers("hedge_lost");
+  if (success) KeepSession();
   if (success && IsCounted()) StartMeter();
   SetLimitHeaders();
   SetClientHeader(policy::ClientHeader::kBackend, plan().backends[attempt().backend].name);
@@ -126,10 +127,14 @@ void TransactionImpl::StartMeter() {
 void TransactionImpl::ReadFedBytes() {
   if (!fed_.empty() && !first_bytes_seen_) {
     first_bytes_seen_ = true;
+    const int64_t took_ns = ElapsedNs(attempt().sent_mono_ns, now_.mono_ns);
+    if (answer_status_ >= 200 && answer_status_ < 300) {
+      generation_->pools[attempt().pool]->FirstToken(static_cast<int>(attempt().member), took_ns,
+                                                     now_);
+    }
     TryToMeter([&] {
       const std::vector<std::string> custom = DimensionValues();
-      generation_->instruments->TimeToFirstToken(LabelsWith(custom),
-                                                 now_.mono_ns - attempt().sent_mono_ns);
+      generation_->instruments->TimeToFirstToken(LabelsWith(custom), took_ns);
     });
   }
   if (meter_ != nullptr && !meter_failed_) {
@@ -227,7 +232,7 @@ Action TransactionImpl::FinishCut() {
 Action TransactionImpl::FinishBroken() {
   breaker::Outcome told;
   told.failure =
-      break_ == Break::kTruncated ? breaker::Failure::kStreamError : BreakerFailure(failure_);
+      break_ == Break::kTruncated ? breaker::Failure::kTruncated : BreakerFailure(failure_);
   const std::string_view outcome =
       break_ == Break::kTruncated ? "truncated" : FailureName(failure_);
   if (is_stream_ && !is_encoded_) {

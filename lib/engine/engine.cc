@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "base/text.h"
 #include "engine/generation.h"
+#include "engine/status.h"
 #include "engine/transaction.h"
 
 namespace weir::engine {
@@ -68,27 +69,17 @@ class EngineImpl : public Engine {
 };
 
 std::string EngineImpl::StatusJson(Now now) const {
-  constexpr std::string_view kStates[] = {"closed", "open", "half_open"};
   const std::shared_ptr<const Generation> generation = Current();
-  const policy::Plan& plan = generation->plan();
   std::string out;
   json::Writer writer(&out);
   writer.BeginObject().Key("version").String(Version());
   writer.Key("state_bytes_used").Uint(segment_->bytes_used());
   writer.Key("restarted_limits").BeginArray();
   for (const std::string& name : generation->limiter->restarted()) writer.String(name);
-  writer.EndArray().Key("backends").BeginArray();
-  for (uint32_t i = 0; i < plan.backends.size(); ++i) {
-    const breaker::Snapshot snapshot = generation->breaker->Get(plan.backends[i].name, i, now);
-    writer.BeginObject().Key("backend").String(plan.backends[i].name);
-    writer.Key("breaker").String(kStates[static_cast<size_t>(snapshot.state)]);
-    if (snapshot.state != breaker::State::kClosed) {
-      const int64_t left_ns = snapshot.open_until_mono_ns - now.mono_ns;
-      writer.Key("open_for_ms").Int(left_ns > 0 ? left_ns / kMillisecond : 0);
-    }
-    writer.EndObject();
-  }
-  writer.EndArray().EndObject();
+  writer.EndArray();
+  WriteBackends(*generation, now, &writer);
+  WritePools(*generation, now, &writer);
+  writer.EndObject();
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include "base/saturating.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/signals.h"
 #include "engine/transaction.h"
 
 namespace weir::engine {
@@ -98,27 +99,56 @@ void TransactionImpl::EndAttempt(Attempt* attempt, std::string_view outcome,
   if (!ending.open) return;
   ending.open = false;
   ending.outcome = outcome;
-  const policy::Backend& backend = plan().backends[ending.backend];
+  const std::string& backend = plan().backends[ending.backend].name;
   if (told == nullptr) {
-    generation_->breaker->Cancel(ending.permit, ending.backend, now_);
+    generation_->breaker->Cancel(ending.permit, now_);
   } else {
-    const breaker::Report report =
-        generation_->breaker->Record(ending.permit, ending.backend, *told, now_);
-    TryToMeter([&] {
-      if (report.event == breaker::Event::kTripped) {
-        generation_->instruments->BreakerEvent(backend.name, "tripped", 1);
-      } else if (report.event == breaker::Event::kReset) {
-        generation_->instruments->BreakerEvent(backend.name, "reset", 0);
-      }
-    });
+    TellBreaker(ending, *told);
   }
+  const bool failed = told != nullptr && (told->failure != breaker::Failure::kNone ||
+                                          told->status == 429 || told->status >= 500);
+  generation_->pools[ending.pool]->Finished(static_cast<int>(ending.member), -1, !failed, now_);
   if (ending.capacity.active()) {
     limits::Actual actual;
     actual.cost = cost;
     actual.headroom_used = cost > prompt_.count ? cost - prompt_.count : 0;
     generation_->limiter->Settle(&ending.capacity, {actual}, now_);
   }
-  TryToMeter([&] { generation_->instruments->Attempt(backend.name, outcome); });
+  TryToMeter([&] { generation_->instruments->Attempt(backend, outcome); });
+}
+
+void TransactionImpl::TellBreaker(const Attempt& ended, const breaker::Outcome& told) {
+  const policy::Backend& backend = plan().backends[ended.backend];
+  const breaker::Report report = generation_->breaker->Record(ended.permit, told, now_);
+  if (report.event == breaker::Event::kNone) return;
+  const bool tripped = report.event == breaker::Event::kTripped;
+  if (HasOneCircuit(backend)) {
+    balance::Pool& balancer = *generation_->pools[ended.pool];
+    const auto member = static_cast<int>(ended.member);
+    const bool asked = told.retry_after_ns > 0;
+    if (tripped) {
+      balancer.Rest(member, report.open_until_mono_ns,
+                    asked ? balance::Availability::kThrottled : balance::Availability::kTripped,
+                    now_);
+    } else {
+      balancer.Wake(member, now_);
+    }
+  }
+  TryToMeter([&] {
+    generation_->instruments->BreakerEvent(backend.name, breaker::EventName(report.event),
+                                           tripped ? 1 : 0);
+  });
+}
+
+// What the answer's head says of how much the backend has left, whatever its status.
+void TransactionImpl::HeedSignals() {
+  const Attempt& answered = attempt();
+  const policy::Backend& backend = plan().backends[answered.backend];
+  const int64_t rest_ns = RestTold(answer_headers_, prompt_.count, backend, now_);
+  if (rest_ns == 0) return;
+  generation_->pools[answered.pool]->Rest(static_cast<int>(answered.member),
+                                          SaturatingAdd(now_.mono_ns, rest_ns),
+                                          balance::Availability::kOutOfCapacity, now_);
 }
 
 }  // namespace weir::engine

@@ -57,27 +57,50 @@ absl::StatusOr<std::shared_ptr<const Generation>> Generation::Make(
     made->lines = *std::move(lines);
   }
 
-  std::vector<breaker::RuleSet> rule_sets;
-  for (const policy::Backend& backend : plan.backends) rule_sets.push_back(backend.breaker);
-  auto breaker = breaker::Breaker::Create(made->segment.get(), std::move(rule_sets), {});
-  if (!breaker.ok()) return breaker.status();
-  made->breaker = *std::move(breaker);
-
+  if (absl::Status status = made->MakeBreaker(); !status.ok()) return status;
   for (const policy::Pool& pool : plan.pools) {
-    auto balanced =
-        balance::Pool::Create(made->segment.get(), pool.name, pool.members, options.seed);
-    if (!balanced.ok()) return balanced.status();
-    made->pools.push_back(*std::move(balanced));
-    made->first_bytes.push_back(nullptr);
-    if (pool.hedge.below == 0) continue;
-    auto region = made->segment->Region(Concat({pool.name, ".first_byte"}), sizeof(FirstBytes));
-    if (!region.ok()) return region.status();
-    made->first_bytes.back() = static_cast<FirstBytes*>(*region);
+    if (absl::Status status = made->MakePool(pool, options); !status.ok()) return status;
   }
   auto instruments = Instruments::Make(plan, previous_instruments);
   if (!instruments.ok()) return instruments.status();
   made->instruments = *std::move(instruments);
   return std::shared_ptr<const Generation>(std::move(made));
+}
+
+absl::Status Generation::MakeBreaker() {
+  std::vector<breaker::RuleSet> rule_sets;
+  rule_sets.reserve(plan().backends.size());
+  for (const policy::Backend& backend : plan().backends) rule_sets.push_back(backend.breaker);
+  auto made = breaker::Breaker::Create(segment.get(), std::move(rule_sets), {});
+  if (!made.ok()) return made.status();
+  breaker = *std::move(made);
+  circuits.reserve(plan().backends.size());
+  for (uint32_t i = 0; i < plan().backends.size(); ++i) {
+    circuits.push_back(breaker->Find(plan().backends[i].name, i, {}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Generation::MakePool(const policy::Pool& pool, const Options& options) {
+  balance::PoolOptions balancing = pool.options;
+  balancing.strategy = pool.strategy;
+  balancing.seed = options.seed;
+  balancing.id_seed = balance::StableHash(Concat({plan().Resolve(plan().pepper), "\n", pool.name}));
+  auto made = balance::Pool::Create(segment.get(), pool.name, pool.members, balancing);
+  if (!made.ok()) return made.status();
+  pools.push_back(*std::move(made));
+  first_bytes.push_back(nullptr);
+  if (pool.hedge.below != 0) {
+    auto region = segment->Region(Concat({pool.name, ".first_byte"}), sizeof(FirstBytes));
+    if (!region.ok()) return region.status();
+    first_bytes.back() = static_cast<FirstBytes*>(*region);
+  }
+  if (pool.affinity.key != nullptr && sessions == nullptr) {
+    auto table = Sessions::Create(segment.get());
+    if (!table.ok()) return table.status();
+    sessions = *std::move(table);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace weir::engine

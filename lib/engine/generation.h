@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "engine/first_byte.h"
 #include "engine/instruments.h"
+#include "engine/sessions.h"
 #include "weir/auth.h"
 #include "weir/balance.h"
 #include "weir/breaker.h"
@@ -29,7 +30,9 @@ struct Generation {
   std::unique_ptr<auth::KeyRing> keys;
   std::unique_ptr<limits::Limiter> limiter;
   std::unique_ptr<queue::Lines> lines;        // null when no limit lets requests wait
+  std::unique_ptr<Sessions> sessions;         // null when no pool keeps sessions by a key
   std::unique_ptr<breaker::Breaker> breaker;  // rule set i is backend i's
+  std::vector<breaker::Circuit> circuits;     // one for each backend, whatever the model
   std::vector<std::unique_ptr<balance::Pool>> pools;
   std::vector<FirstBytes*> first_bytes;  // of the pools that hedge by them, else null
   std::shared_ptr<Instruments> instruments;
@@ -39,6 +42,10 @@ struct Generation {
   static absl::StatusOr<std::shared_ptr<const Generation>> Make(
       std::shared_ptr<state::Segment> segment, std::shared_ptr<const policy::Policy> policy,
       const Options& options, const std::shared_ptr<Instruments>& previous_instruments);
+
+ private:
+  absl::Status MakeBreaker();
+  absl::Status MakePool(const policy::Pool& pool, const Options& options);
 };
 
 }  // namespace weir::engine

@@ -1,6 +1,9 @@
 #include "engine/prompt.h"
 
+#include <algorithm>
 #include <string_view>
+
+#include "weir/balance.h"
 
 namespace weir::engine {
 
@@ -13,6 +16,34 @@ Counting CountingOf(const policy::Model* stated, const std::string& model) {
   const tokens::Tokenizer* like = tokens::Find(tokens::EncodingForModel(hint));
   if (like != nullptr) return {like, false, hint};
   return {&tokens::Default(), false, model};
+}
+
+uint64_t PrefixHash(const json::Value& body) {
+  // Providers cache from about 1,024 tokens on; prompts that differ later share a prefix.
+  constexpr size_t kMostBytes = 4096;
+  constexpr std::string_view kWhole[] = {"tools",        "functions",         "system",
+                                         "instructions", "systemInstruction", "prompt"};
+  constexpr std::string_view kDialogue[] = {"messages", "input", "contents"};
+  std::string prefix;
+  const auto add = [&](const json::Value& value) {
+    if (!value) return;
+    prefix += value.source().substr(0, kMostBytes);
+    prefix.push_back('\n');
+  };
+  for (std::string_view key : kWhole) add(body[key]);
+  for (std::string_view key : kDialogue) {
+    const json::Value dialogue = body[key];
+    if (!dialogue.Is(json::Type::kArray)) {
+      add(dialogue);
+      continue;
+    }
+    for (const json::Value message : dialogue.members()) {
+      add(message);
+      const std::string_view role = message["role"].text();
+      if (role != "system" && role != "developer") break;
+    }
+  }
+  return std::max<uint64_t>(balance::StableHash(prefix), 1);
 }
 
 }  // namespace weir::engine

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "base/json.h"
 #include "weir/policy.h"
 #include "weir/tokens.h"
 
@@ -19,6 +20,10 @@ struct Counting {
 
 // As the policy says, `stated` (null: it does not know the model), else as is publicly known.
 Counting CountingOf(const policy::Model* stated, const std::string& model);
+
+// A number for what the prompt begins with: tools, system prompt and first message, the parts that
+// a conversation keeps and providers cache. Never 0. `body`: of a request, in any dialect.
+uint64_t PrefixHash(const json::Value& body);
 
 }  // namespace weir::engine
 

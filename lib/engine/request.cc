@@ -51,6 +51,22 @@ std::string Request::QueryParameter(std::string_view name) const {
   return {};
 }
 
+expr::Value Request::BodyMember(std::string_view path) const {
+  if (document_ == nullptr) {
+    document_ = std::make_unique<json::Document>();
+    document_->Parse(body);
+  }
+  json::Value value = document_->root();
+  for (std::string_view rest = path; value && !rest.empty();) {
+    const size_t end = std::min(rest.find('.'), rest.size());
+    value = value[rest.substr(0, end)];
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  const bool is_text = value && !value.Is(json::Type::kNull) && !value.Is(json::Type::kObject) &&
+                       !value.Is(json::Type::kArray);
+  return is_text ? expr::Value::String(value.text()) : expr::Value::Null();
+}
+
 std::string Request::Target() const { return query.empty() ? path : Concat({path, "?", query}); }
 
 expr::Value RequestEnvironment::Lookup(uint32_t name, std::string_view member) const {
@@ -94,6 +110,8 @@ expr::Value RequestEnvironment::Lookup(uint32_t name, std::string_view member) c
         if (key == member) return expr::Value::String(value);
       }
       return expr::Value::Null();
+    case policy::Name::kBody:
+      return request_.BodyMember(member);
     case policy::Name::kUsage:
       return usage_ == nullptr ? expr::Value::Null() : LookupUsage(member);
   }

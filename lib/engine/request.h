@@ -3,11 +3,13 @@
 #ifndef WEIR_LIB_ENGINE_REQUEST_H_
 #define WEIR_LIB_ENGINE_REQUEST_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "weir/auth.h"
 #include "weir/engine.h"
 #include "weir/expr.h"
@@ -57,6 +59,12 @@ struct Request {
 
   std::string QueryParameter(std::string_view name) const;
   std::string Target() const;  // path and query, as the client sent them
+  // The text, number or bool at a path of members ("metadata.user"); null for anything else. Asked
+  // for once the body is complete.
+  expr::Value BodyMember(std::string_view path) const;
+
+ private:
+  mutable std::unique_ptr<json::Document> document_;  // of the body, once it was asked for
 };
 
 // What a request used, or is thought to use. `cached` and `reasoning` are parts of the others.

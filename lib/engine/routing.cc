@@ -1,9 +1,14 @@
 // Which backend is asked next: the pool's choice, then another after a failure, then the pools that
 // the policy falls back to, until the plan of attempts is used up.
+//
+// The pool remembers who rests, for all requests of all processes. It is told only what holds for
+// every request: a circuit of one model of many, or a counter that is too full for a large request,
+// is between this request and the member alone.
 
 #include <algorithm>
 
 #include "base/saturating.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "engine/transaction.h"
 
@@ -25,9 +30,8 @@ limits::Charge CapacityCharge(const policy::Backend& backend, uint64_t cost) {
 // The first attempt, or what the policy wants when there can be none.
 Action TransactionImpl::StartRouting() {
   model_asked_ = request_.model;
-  const policy::Pool& main = plan().pools[request_.route->pool];
-  max_attempts_ = main.retry.attempts;
-  for (const policy::Fallback& fallback : main.fallbacks) {
+  max_attempts_ = MainPool().retry.attempts;
+  for (const policy::Fallback& fallback : MainPool().fallbacks) {
     max_attempts_ += plan().pools[fallback.pool].retry.attempts;
   }
   attempts_.reserve(max_attempts_);  // so that a right once taken is never lost
@@ -48,7 +52,6 @@ void TransactionImpl::EnterPool(uint32_t pool) {
   pool_ = pool;
   attempts_in_pool_ = 0;
   tries_.assign(this->pool().members.size(), 0);
-  availability_.assign(this->pool().members.size(), balance::Availability::kUsable);
 }
 
 // The next attempt that the plan has, if any backend can take it.
@@ -64,7 +67,7 @@ std::optional<Action> TransactionImpl::Forward() {
 
 // Goes on to the next pool that the policy names. False when there is none that may be used.
 bool TransactionImpl::FallBack() {
-  const std::vector<policy::Fallback>& fallbacks = plan().pools[request_.route->pool].fallbacks;
+  const std::vector<policy::Fallback>& fallbacks = MainPool().fallbacks;
   while (fallbacks_tried_ < fallbacks.size()) {
     const policy::Fallback& fallback = fallbacks[fallbacks_tried_++];
     const std::string& model = fallback.model.empty() ? model_asked_ : fallback.model;
@@ -77,17 +80,44 @@ bool TransactionImpl::FallBack() {
 }
 
 bool TransactionImpl::PickMember() {
-  for (uint32_t member = 0; member < availability_.size(); ++member) {
-    availability_[member] = Find(member);
-  }
   balance::Pool& balancer = *generation_->pools[pool_];
+  balance::Ask ask;
+  ask.now = now_;
+  ask.start = true;
+  ask.hash = BalanceHash();
+  ask.prefer = preferred_ = PreferredMember();
+  ask.sticky = true;
+  std::vector<uint16_t> refused = RefusedMembers();
   // Between look and take another request may have been faster; then this member is out.
-  for (size_t tries = 0; tries < availability_.size(); ++tries) {
-    const int picked = balancer.Pick(availability_);
-    if (picked < 0) return false;
+  for (size_t tries = 0; tries <= pool().members.size(); ++tries) {
+    ask.refused = refused;
+    const int picked = balancer.Pick(ask);
+    if (picked < 0) {
+      const int64_t returns_at = balancer.ReturnsAt();
+      if (returns_at != balance::kNever) NoteRetryAt(returns_at);
+      return false;
+    }
     if (Acquire(static_cast<uint32_t>(picked))) return true;
+    balancer.Unused(picked);
+    balancer.Finished(picked, -1, true, now_);
+    refused.push_back(static_cast<uint16_t>(picked));
   }
   return false;
+}
+
+// Who has had its tries, or has this request under way.
+std::vector<uint16_t> TransactionImpl::RefusedMembers() const {
+  std::vector<uint16_t> refused;
+  for (size_t member = 0; member < tries_.size(); ++member) {
+    const uint32_t backend = pool().backends[member];
+    const bool is_busy = std::any_of(attempts_.begin(), attempts_.end(), [&](const Attempt& made) {
+      return made.open && made.backend == backend;
+    });
+    if (is_busy || tries_[member] >= pool().retry.attempts_per_backend) {
+      refused.push_back(static_cast<uint16_t>(member));
+    }
+  }
+  return refused;
 }
 
 void TransactionImpl::NoteRetryAt(int64_t mono_ns) {
@@ -96,27 +126,18 @@ void TransactionImpl::NoteRetryAt(int64_t mono_ns) {
   }
 }
 
-balance::Availability TransactionImpl::Find(uint32_t member) {
-  if (tries_[member] >= pool().retry.attempts_per_backend) return balance::Availability::kRefused;
-  const uint32_t index = pool().backends[member];
-  for (const Attempt& made : attempts_) {
-    if (made.open && made.backend == index) return balance::Availability::kRefused;
-  }
-  const policy::Backend& backend = plan().backends[index];
-  const breaker::Permit permit = generation_->breaker->Check(backend.name, index, now_);
-  if (!permit.allowed) {
-    NoteRetryAt(permit.retry_at_mono_ns);
-    return balance::Availability::kTripped;
-  }
-  if (backend.capacity_rule >= 0) {
-    const limits::Verdict verdict =
-        generation_->limiter->Peek(CapacityCharge(backend, prompt_.count), now_);
-    if (!verdict.admitted) {
-      NoteRetryAt(SaturatingAdd(now_.mono_ns, verdict.retry_after_ns));
-      return balance::Availability::kOutOfCapacity;
-    }
-  }
-  return balance::Availability::kUsable;
+// A backend with one model has one circuit, any other one for each model; models that nobody knows
+// share one, since clients choose their names.
+breaker::Circuit TransactionImpl::CircuitOf(uint32_t backend) const {
+  const policy::Backend& found = plan().backends[backend];
+  if (HasOneCircuit(found)) return generation_->circuits[backend];
+  const bool is_known = model_ != nullptr || counting_.is_known;
+  const std::string_view model = is_known ? std::string_view(BackendModel(found)) : "*";
+  return generation_->breaker->Find(Concat({found.name, "/", model}), backend, now_);
+}
+
+bool TransactionImpl::HasOneCircuit(const policy::Backend& backend) const {
+  return !asked_ || (!backend.model.empty() && backend.models.empty());
 }
 
 // The right to send to it: the breaker's, and room in its capacity.
@@ -124,10 +145,14 @@ bool TransactionImpl::Acquire(uint32_t member) {
   const uint32_t index = pool().backends[member];
   const policy::Backend& backend = plan().backends[index];
   Attempt made;
+  made.pool = pool_;
+  made.member = member;
   made.backend = index;
-  made.permit = generation_->breaker->Acquire(backend.name, index, now_);
+  const breaker::Circuit circuit = CircuitOf(index);
+  made.permit = generation_->breaker->Acquire(circuit, now_);
   if (!made.permit.allowed) {
-    availability_[member] = balance::Availability::kTripped;
+    const breaker::Snapshot snapshot = generation_->breaker->Get(circuit, now_);
+    RestTripped(member, made.permit.retry_at_mono_ns, snapshot.trip.asked);
     NoteRetryAt(made.permit.retry_at_mono_ns);
     return false;
   }
@@ -135,8 +160,8 @@ bool TransactionImpl::Acquire(uint32_t member) {
     const limits::Charge charge[] = {CapacityCharge(backend, prompt_.count)};
     const limits::Decision decision = generation_->limiter->Reserve(charge, now_, &made.capacity);
     if (!decision.admitted) {
-      generation_->breaker->Cancel(made.permit, index, now_);
-      availability_[member] = balance::Availability::kOutOfCapacity;
+      generation_->breaker->Cancel(made.permit, now_);
+      RestFull(member, decision.verdicts.front());
       NoteRetryAt(SaturatingAdd(now_.mono_ns, decision.retry_after_ns));
       return false;
     }
@@ -153,9 +178,26 @@ void TransactionImpl::AddAttempt(uint32_t member, Attempt made) {
   attempts_.push_back(std::move(made));
 }
 
+// The member's circuit is open. `asked`: the backend named the time, so it is over to the moment.
+void TransactionImpl::RestTripped(uint32_t member, int64_t until_mono_ns, bool asked) {
+  if (!HasOneCircuit(plan().backends[pool().backends[member]])) return;
+  const auto why = asked ? balance::Availability::kThrottled : balance::Availability::kTripped;
+  generation_->pools[pool_]->Rest(static_cast<int>(member), until_mono_ns, why, now_);
+}
+
+// The member's counter has no room for this request; with none at all, for no other either.
+void TransactionImpl::RestFull(uint32_t member, const limits::Verdict& verdict) {
+  if (verdict.remaining != 0) return;
+  const policy::Backend& backend = plan().backends[pool().backends[member]];
+  const int64_t for_ns =
+      generation_->limiter->Peek(CapacityCharge(backend, 1), now_).retry_after_ns;
+  generation_->pools[pool_]->Rest(static_cast<int>(member), SaturatingAdd(now_.mono_ns, for_ns),
+                                  balance::Availability::kOutOfCapacity, now_);
+}
+
 // When the plan's deadline is, INT64_MAX when it has none.
 int64_t TransactionImpl::PlanDeadline() const {
-  const int64_t deadline_ns = plan().pools[request_.route->pool].retry.deadline_ns;
+  const int64_t deadline_ns = MainPool().retry.deadline_ns;
   return deadline_ns == 0 ? INT64_MAX : SaturatingAdd(*started_mono_ns_, deadline_ns);
 }
 
@@ -172,7 +214,7 @@ std::optional<Action> TransactionImpl::RetryElsewhere(bool worth_it) {
 
 // Nobody can take the request now: what the policy does besides refusing it.
 std::optional<Action> TransactionImpl::WaitForBackend() {
-  const policy::Pool& main = plan().pools[request_.route->pool];
+  const policy::Pool& main = MainPool();
   if (main.all_down == policy::AllDown::kLastResort && attempts_.empty()) return LastResort();
   if (main.all_down != policy::AllDown::kWait || attempts_.size() >= max_attempts_) {
     return std::nullopt;
@@ -190,15 +232,26 @@ std::optional<Action> TransactionImpl::WaitForBackend() {
   return wait;
 }
 
-// The member of the route's pool that is to be back first, of those that rest.
+// The member of the route's pool that is to be back first, of those that cannot take the request.
 std::optional<TransactionImpl::Return> TransactionImpl::SoonestReturn() {
   std::optional<Return> soonest;
   EnterPool(request_.route->pool);
-  for (uint32_t member = 0; member < pool().members.size(); ++member) {
-    retry_at_mono_ns_ = kNoRetryTime;
-    Find(member);
-    if (retry_at_mono_ns_ == kNoRetryTime) continue;
-    if (!soonest || retry_at_mono_ns_ < soonest->mono_ns) soonest = {member, retry_at_mono_ns_};
+  const std::vector<balance::MemberState> states = generation_->pools[pool_]->Snapshot(now_);
+  for (uint32_t member = 0; member < states.size(); ++member) {
+    int64_t until_ns = states[member].usable ? kNoRetryTime : states[member].until_mono_ns;
+    const uint32_t index = pool().backends[member];
+    const breaker::Passage passage = generation_->breaker->Check(CircuitOf(index), now_);
+    if (!passage.allowed) until_ns = std::max(until_ns, passage.retry_at_mono_ns);
+    const policy::Backend& backend = plan().backends[index];
+    if (backend.capacity_rule >= 0) {
+      const limits::Verdict verdict =
+          generation_->limiter->Peek(CapacityCharge(backend, prompt_.count), now_);
+      if (!verdict.admitted) {
+        until_ns = std::max(until_ns, SaturatingAdd(now_.mono_ns, verdict.retry_after_ns));
+      }
+    }
+    if (until_ns == kNoRetryTime) continue;
+    if (!soonest || until_ns < soonest->mono_ns) soonest = {member, until_ns};
   }
   retry_at_mono_ns_ = soonest ? soonest->mono_ns : kNoRetryTime;
   return soonest;
@@ -209,7 +262,10 @@ std::optional<Action> TransactionImpl::LastResort() {
   const std::optional<Return> soonest = SoonestReturn();
   if (!soonest) return std::nullopt;
   Attempt made;
+  made.pool = pool_;
+  made.member = soonest->member;
   made.backend = pool().backends[soonest->member];
+  generation_->pools[pool_]->Started(static_cast<int>(soonest->member), now_);
   AddAttempt(soonest->member, std::move(made));
   return Send(&attempt());
 }

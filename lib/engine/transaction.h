@@ -5,6 +5,7 @@
 //   waiting.cc      whose turn it is when a limit lets requests wait
 //   routing.cc      which backend is asked, and which next
 //   forwarding.cc   what is sent to it, and the end of every attempt
+//   affinity.cc     which member a request belongs to
 //   hedging.cc      a second attempt beside one that takes long
 //   answering.cc    the backend's answer, and what of it is relayed
 //   settling.cc     what was used, charged and metered; the end
@@ -76,7 +77,8 @@ class TransactionImpl : public Transaction {
 
   // One attempt at one backend. Ends exactly once, in EndAttempt.
   struct Attempt {
-    uint32_t backend = 0;  // index into the plan's
+    uint32_t pool = 0, member = 0;  // index into the plan's, and into the pool's
+    uint32_t backend = 0;           // index into the plan's
     breaker::Permit permit;
     limits::Reservation capacity;
     int64_t sent_mono_ns = 0;
@@ -159,7 +161,11 @@ class TransactionImpl : public Transaction {
   bool PickMember();
   bool Acquire(uint32_t member);
   void AddAttempt(uint32_t member, Attempt made);
-  balance::Availability Find(uint32_t member);
+  std::vector<uint16_t> RefusedMembers() const;
+  breaker::Circuit CircuitOf(uint32_t backend) const;
+  bool HasOneCircuit(const policy::Backend& backend) const;
+  void RestTripped(uint32_t member, int64_t until_mono_ns, bool asked);
+  void RestFull(uint32_t member, const limits::Verdict& verdict);
   void NoteRetryAt(int64_t mono_ns);
   int64_t PlanDeadline() const;
   std::optional<Action> RetryElsewhere(bool worth_it);
@@ -181,6 +187,14 @@ class TransactionImpl : public Transaction {
   std::string BackendBody(const policy::Backend& backend);
   void EndAttempt(Attempt* ending, std::string_view outcome, const breaker::Outcome* told,
                   uint64_t cost);
+  void TellBreaker(const Attempt& ended, const breaker::Outcome& told);
+  void HeedSignals();
+
+  // affinity.cc
+  uint64_t BalanceHash() const;
+  std::optional<std::string> SessionKey() const;
+  int PreferredMember() const;
+  void KeepSession();
 
   // hedging.cc
   FirstByte* FirstByteOf(uint32_t pool) const;
@@ -235,6 +249,7 @@ class TransactionImpl : public Transaction {
 
   const policy::Plan& plan() const { return generation_->plan(); }
   const policy::Pool& pool() const { return plan().pools[pool_]; }
+  const policy::Pool& MainPool() const { return plan().pools[request_.route->pool]; }
   Attempt& attempt() { return attempts_[current_]; }
   // Whether what is relayed of the answer is not just what came.
   bool RewritesBody() const {
@@ -274,12 +289,13 @@ class TransactionImpl : public Transaction {
   size_t fallbacks_tried_ = 0;
   std::vector<Attempt> attempts_;
   size_t max_attempts_ = 0;
-  size_t current_ = 0;                               // the attempt whose answer is being fed
-  uint32_t attempts_in_pool_ = 0;                    // made in this pool
-  std::vector<uint8_t> tries_;                       // of them, per member
-  std::vector<balance::Availability> availability_;  // per member of the pool
-  int64_t retry_at_mono_ns_ = 0;                     // soonest that a backend is worth asking
-  int64_t hedge_at_mono_ns_ = 0;                     // when another is asked beside; 0 = never
+  size_t current_ = 0;             // the attempt whose answer is being fed
+  uint32_t attempts_in_pool_ = 0;  // made in this pool
+  std::vector<uint8_t> tries_;     // of them, per member
+  int preferred_ = -1;             // the member that the request's session has
+  uint64_t prefix_hash_ = 0;       // of what the prompt begins with
+  int64_t retry_at_mono_ns_ = 0;   // soonest that a backend is worth asking
+  int64_t hedge_at_mono_ns_ = 0;   // when another is asked beside; 0 = never
   bool has_hedged_ = false;
   std::optional<int64_t> routing_since_mono_ns_;  // since when a backend is waited for
 

@@ -105,6 +105,7 @@ void Compiler::ReadBreakerRule(const Place& place, breaker::RuleSet* set) {
   breaker::Rule rule;
   rule.interval_ns = 10 * kSecond;
   rule.trip_ns = 30 * kSecond;
+  uint64_t growth = rule.trip_growth_percent;
   uint64_t probes = set->probes;
   uint64_t successes = set->successes_to_close;
   const auto duration = [this](int64_t* out) {
@@ -115,6 +116,8 @@ void Compiler::ReadBreakerRule(const Place& place, breaker::RuleSet* set) {
       {{"name", [&](const Place& at) { reader_.String(at, &rule.name); }},
        {"on", [&](const Place& at) { ReadTrigger(at, &rule); }, true},
        {"trip", duration(&rule.trip_ns)},
+       {"trip_growth", [&](const Place& at) { reader_.Integer(at, 100, 1000, &growth); }},
+       {"trip_max", duration(&rule.trip_max_ns)},
        {"accept_retry_after", [&](const Place& at) { reader_.Bool(at, &rule.accept_retry_after); }},
        {"probes", [&](const Place& at) { reader_.Integer(at, 1, breaker::kMaxProbes, &probes); }},
        {"successes", [&](const Place& at) { reader_.Integer(at, 1, 1000, &successes); }}});
@@ -123,6 +126,8 @@ void Compiler::ReadBreakerRule(const Place& place, breaker::RuleSet* set) {
       !rule.on_reset && !rule.on_stream_error) {
     reader_.Complain(place.Member(place.value["on"]), "nothing trips this rule");
   }
+  rule.trip_growth_percent = static_cast<uint32_t>(growth);
+  rule.trip_max_ns = std::max(rule.trip_max_ns, rule.trip_ns);
   set->probes = static_cast<uint32_t>(probes);
   set->successes_to_close = static_cast<uint32_t>(successes);
   set->rules.push_back(std::move(rule));
@@ -130,33 +135,46 @@ void Compiler::ReadBreakerRule(const Place& place, breaker::RuleSet* set) {
 
 void Compiler::ReadTrigger(const Place& place, breaker::Rule* rule) {
   uint64_t count = 1;
+  uint64_t percentage = 0;
+  uint64_t samples = rule->min_samples;
   bool* const flags[] = {&rule->on_connect, &rule->on_timeout, &rule->on_reset,
                          &rule->on_stream_error};
-  reader_.Object(place, {{"status", [&](const Place& at) { ReadStatuses(at, &rule->statuses); }},
-                         {"failures",
-                          [&](const Place& at) {
-                            reader_.Array(at, [&](const Place& word) {
-                              size_t index = std::size(kFailures);
-                              reader_.Word(word, kFailures, &index);
-                              if (index < std::size(kFailures)) *flags[index] = true;
-                            });
-                          }},
-                         {"count", [&](const Place& at) { reader_.Integer(at, 1, 1000, &count); }},
-                         {"percentage", [this](const Place& at) { reader_.NotYet(at); }},
-                         {"interval", [&](const Place& at) {
-                            reader_.Duration(at, kMillisecond, kDay, &rule->interval_ns);
-                          }}});
+  reader_.Object(
+      place, {{"status", [&](const Place& at) { ReadStatuses(at, &rule->statuses); }},
+              {"failures",
+               [&](const Place& at) {
+                 reader_.Array(at, [&](const Place& word) {
+                   size_t index = std::size(kFailures);
+                   reader_.Word(word, kFailures, &index);
+                   if (index < std::size(kFailures)) *flags[index] = true;
+                 });
+               }},
+              {"count", [&](const Place& at) { reader_.Integer(at, 1, 1000, &count); }},
+              {"percentage", [&](const Place& at) { reader_.Integer(at, 1, 100, &percentage); }},
+              {"min_samples", [&](const Place& at) { reader_.Integer(at, 1, 1000000, &samples); }},
+              {"interval", [&](const Place& at) {
+                 reader_.Duration(at, kMillisecond, kDay, &rule->interval_ns);
+               }}});
   rule->count = static_cast<uint32_t>(count);
+  rule->percentage = static_cast<uint32_t>(percentage);
+  rule->min_samples = static_cast<uint32_t>(samples);
+  if (place.value["min_samples"] && percentage == 0) {
+    reader_.Complain(place.Member(place.value["min_samples"]), "only a percentage has samples");
+  }
 }
 
 void Compiler::ReadCapacity(const Place& place, Backend* backend) {
   limits::Rule rule;
   rule.name = Concat({"backend:", backend->name});
   rule.window_ns = kMinute;
+  uint64_t utilization = 0;
   reader_.Object(
       place,
       {{"tokens_per_minute",
-        [&](const Place& at) { reader_.Integer(at, 1, limits::kMaxAmount, &rule.amount); }, true}});
+        [&](const Place& at) { reader_.Integer(at, 1, limits::kMaxAmount, &rule.amount); }},
+       {"utilization_max", [&](const Place& at) { reader_.Integer(at, 1, 100, &utilization); }}});
+  backend->utilization_max = static_cast<uint32_t>(utilization);
+  if (!place.value["tokens_per_minute"]) return;
   backend->capacity_rule = static_cast<int>(plan_.rules.size());
   plan_.rules.push_back(std::move(rule));
 }

@@ -12,6 +12,8 @@ namespace {
 
 constexpr uint64_t kDefaultBodyBytes = uint64_t{16} << 20;
 
+}  // namespace
+
 bool IsHeaderName(std::string_view name) {
   constexpr std::string_view kSymbols = "!#$%&'*+-.^_`|~";
   for (char c : name) {
@@ -21,8 +23,6 @@ bool IsHeaderName(std::string_view name) {
   }
   return !name.empty();
 }
-
-}  // namespace
 
 void Compiler::Compile(const Place& document) {
   Place bounds, models, consumers, credentials, backends, pools, limits, meters, headers, routes;

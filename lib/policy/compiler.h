@@ -12,6 +12,9 @@
 
 namespace weir::policy {
 
+// A word as HTTP has it: a header's name, a cookie's.
+bool IsHeaderName(std::string_view name);
+
 // Reads sections in the order in which they refer to each other, whatever their order in the
 // document. After Compile the reader has every fault.
 class Compiler {
@@ -36,6 +39,7 @@ class Compiler {
   void ReadPool(std::string_view name, const Place& place);
   void ReadMember(const Place& place, Pool* pool);
   void ReadRetry(const Place& place, Retry* retry);
+  void ReadAffinity(const Place& place, SessionAffinity* affinity);
   void ReadHedge(const Place& place, Hedge* hedge);
   void ReadAllDown(const Place& place, Pool* pool);
   void ReadFallbacks();

@@ -58,6 +58,7 @@ absl::Span<const expr::Name> UsageNames() {
       {"backend", Kind::kScalar, kString, {}},
       {"attr", Kind::kOpenMap, kString, {}},
       {"params", Kind::kOpenMap, kString, {}},
+      {"body", Kind::kOpenMap, kString, {}},
       {"usage",
        Kind::kFixedMap,
        expr::Type::kInt,

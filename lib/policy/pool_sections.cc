@@ -19,34 +19,64 @@ void Compiler::ReadPool(std::string_view name, const Place& place) {
   Pool pool;
   pool.name = std::string(name);
   size_t strategy = 0;
-  const auto not_yet = [this](const Place& at) { reader_.NotYet(at); };
-  reader_.Object(place, {{"strategy",
-                          [&](const Place& at) {
-                            reader_.Word(at, kStrategies, &strategy);
-                            if (strategy > 1) reader_.NotYet(at);
-                          }},
-                         {"members",
-                          [&](const Place& at) {
-                            reader_.Array(at,
-                                          [&](const Place& member) { ReadMember(member, &pool); });
-                            if (at.value.size() == 0 || at.value.size() > balance::kMaxMembers) {
-                              reader_.Complain(at, "a pool has 1 to 64 members");
-                            }
-                          },
-                          true},
-                         {"session_affinity", not_yet},
-                         {"retry", [&](const Place& at) { ReadRetry(at, &pool.retry); }},
-                         {"hedge", [&](const Place& at) { ReadHedge(at, &pool.hedge); }},
-                         {"fallback",
-                          [&](const Place& at) {
-                            // Of pools that may stand further below.
-                            fallbacks_.push_back({static_cast<uint32_t>(plan_.pools.size()), at});
-                          }},
-                         {"all_down", [&](const Place& at) { ReadAllDown(at, &pool); }}});
-  if (strategy == 1) {
-    for (balance::Member& member : pool.members) member.weight = 1;
+  uint64_t load_bound = pool.options.load_bound_percent;
+  const auto read_members = [&](const Place& at) {
+    reader_.Array(at, [&](const Place& member) { ReadMember(member, &pool); });
+    if (at.value.size() == 0 || at.value.size() > balance::kMaxMembers) {
+      reader_.Complain(
+          at, Concat({"a pool has 1 to ", std::to_string(balance::kMaxMembers), " members"}));
+    }
+  };
+  // Of pools that may stand further below.
+  const auto keep_fallbacks = [&](const Place& at) {
+    fallbacks_.push_back({static_cast<uint32_t>(plan_.pools.size()), at});
+  };
+  reader_.Object(
+      place,
+      {{"strategy", [&](const Place& at) { reader_.Word(at, kStrategies, &strategy); }},
+       {"members", read_members, true},
+       {"hash_key",
+        [&](const Place& at) {
+          if (at.value.text() != "prompt_prefix") pool.hash_key = ReadExpression(at);
+        }},
+       {"load_bound", [&](const Place& at) { reader_.Integer(at, 101, 10000, &load_bound); }},
+       {"fail_back_after",
+        [&](const Place& at) { reader_.Duration(at, 0, kDay, &pool.options.hold_down_ns); }},
+       {"session_affinity", [&](const Place& at) { ReadAffinity(at, &pool.affinity); }},
+       {"retry", [&](const Place& at) { ReadRetry(at, &pool.retry); }},
+       {"hedge", [&](const Place& at) { ReadHedge(at, &pool.hedge); }},
+       {"fallback", keep_fallbacks},
+       {"all_down", [&](const Place& at) { ReadAllDown(at, &pool); }}});
+  pool.strategy = static_cast<balance::Strategy>(strategy);
+  pool.options.load_bound_percent = static_cast<uint32_t>(load_bound);
+  for (const char* word : {"hash_key", "load_bound"}) {
+    if (!place.value[word] || pool.strategy == balance::Strategy::kHash) continue;
+    reader_.Complain(place.Member(place.value[word]), "only the strategy \"hash\" has it");
   }
   plan_.pools.push_back(std::move(pool));
+}
+
+// "key": "cookie:NAME", or an expression.
+void Compiler::ReadAffinity(const Place& place, SessionAffinity* affinity) {
+  constexpr std::string_view kCookie = "cookie:";
+  const auto read_key = [&](const Place& at) {
+    const std::string_view text = at.value.Is(json::Type::kString) ? at.value.text() : "";
+    if (text.substr(0, kCookie.size()) != kCookie) {
+      affinity->key = ReadExpression(at);
+      return;
+    }
+    affinity->cookie = std::string(text.substr(kCookie.size()));
+    if (!IsHeaderName(affinity->cookie)) {
+      reader_.Complain(at, Concat({"\"", affinity->cookie, "\" cannot be a cookie's name"}));
+    }
+  };
+  reader_.Object(place, {{"key", read_key, true}, {"ttl", [&](const Place& at) {
+                                                     reader_.Duration(at, kSecond, 30 * kDay,
+                                                                      &affinity->ttl_ns);
+                                                   }}});
+  if (place.value["ttl"] && !affinity->cookie.empty()) {
+    reader_.Complain(place.Member(place.value["ttl"]), "a cookie lasts as long as the client");
+  }
 }
 
 void Compiler::ReadMember(const Place& place, Pool* pool) {

@@ -24,6 +24,14 @@ constexpr int64_t kRfcUnixS = 784'111'777;
 constexpr Now kNow{5 * kSecond, (kRfcUnixS - 30) * kSecond};
 constexpr int64_t kNone = -1;
 
+std::optional<int64_t> Parse(std::string_view retry_after, std::string_view retry_after_ms, Now now,
+                             int64_t cap_ns) {
+  RetryHeaders headers;
+  headers.retry_after = retry_after;
+  headers.retry_after_ms = retry_after_ms;
+  return ParseRetryAfter(headers, now, cap_ns);
+}
+
 struct Row {
   std::string_view retry_after, retry_after_ms;
   int64_t expected;  // kNone: nothing usable
@@ -69,8 +77,6 @@ const Row kRows[] = {
     {"nan", "", kNone},
     {"null", "", kNone},
     {"soon", "", kNone},
-    {"3s", "", kNone},
-    {"6m0s", "", kNone},
     {"3 seconds", "", kNone},
     {"1 2", "", kNone},
     {"1.", "", kNone},
@@ -82,6 +88,48 @@ const Row kRows[] = {
     {"3\r\n", "", kNone},
     {"3\0"sv, "", kNone},
     {"\xEF\xBC\x93", "", kNone},  // a full-width three
+    // Durations as Go prints them.
+    {"3s", "", 3 * kSecond},
+    {"6m0s", "", 6 * kMinute},
+    {"1m30s", "", 90 * kSecond},
+    {"120ms", "", 120 * kMillisecond},
+    {"20ms", "", 20 * kMillisecond},
+    {"59.56s", "", 59'560 * kMillisecond},
+    {"2m59.56s", "", 179'560 * kMillisecond},
+    {"0.5h", "", 30 * kMinute},
+    {"0.000000001m", "", 60},
+    {"0.00000000001m", "", 1},  // rounded up
+    {"0.99999999999999999999s", "", kSecond},
+    {"1h0m0s", "", kHour},
+    {"1h1ns", "", kCap},
+    {"8760h0m0s", "", kCap},
+    {"1d2h", "", kCap},
+    {"99999999999999999999h", "", kCap},
+    {"99999999999999999999h99999999999999999999m", "", kCap},
+    {"7us", "", 7 * kMicrosecond},
+    {"7\xC2\xB5s", "", 7 * kMicrosecond},
+    {"7\xCE\xBCs", "", 7 * kMicrosecond},
+    {"7ns", "", 7},
+    {"0s", "", 0},
+    {"30s1m", "", 90 * kSecond},
+    {"-3s", "", kNone},
+    {"+3s", "", kNone},
+    {"1h-3m", "", kNone},
+    {"1m30", "", kNone},
+    {"m", "", kNone},
+    {"s3", "", kNone},
+    {".5s", "", kNone},
+    {"1.s", "", kNone},
+    {"1m 30s", "", kNone},
+    {"3S", "", kNone},
+    {"3sec", "", kNone},
+    {"3w", "", kNone},
+    {"1e3s", "", kNone},
+    {"infs", "", kNone},
+    {"7\xC2", "", kNone},
+    {"PT1M", "", kNone},
+    {"3s, 5s", "", 5 * kSecond},
+    {"3s, 5m, soon", "", kNone},
     // Dates: thirty seconds ahead, in the three forms.
     {"Sun, 06 Nov 1994 08:49:37 GMT", "", 30 * kSecond},
     {"Sunday, 06-Nov-94 08:49:37 GMT", "", 30 * kSecond},
@@ -153,6 +201,10 @@ const Row kRows[] = {
     {"9", "0x10", 9 * kSecond},
     {"9", "soon", 9 * kSecond},
     {"9", "Sun, 06 Nov 1994 08:49:37 GMT", 9 * kSecond},
+    {"9", "120ms", 120 * kMillisecond},
+    {"9", "1m30s", 90 * kSecond},
+    {"9", "0s", 9 * kSecond},
+    {"9", "-3ms", 9 * kSecond},
     {"soon", "soon", kNone},
 };
 
@@ -161,30 +213,69 @@ TEST_CASE("Retry-After as it is sent") {
   for (const Row& row : kRows) {
     INFO("retry-after \"" << std::string(row.retry_after) << "\", retry-after-ms \""
                           << std::string(row.retry_after_ms) << "\"");
-    CHECK(ParseRetryAfter(row.retry_after, row.retry_after_ms, kNow, kCap).value_or(kNone) ==
-          row.expected);
+    CHECK(Parse(row.retry_after, row.retry_after_ms, kNow, kCap).value_or(kNone) == row.expected);
+  }
+}
+
+struct OtherRow {
+  RetryHeaders headers;
+  int64_t expected;
+};
+
+// retry-after, retry-after-ms, x-ms-retry-after-ms, then remaining and reset of requests, of
+// tokens.
+const OtherRow kOtherRows[] = {
+    {{"9", "", "250", "", "", "", ""}, 250 * kMillisecond},
+    {{"9", "100", "250", "", "", "", ""}, 250 * kMillisecond},
+    {{"9", "250", "100", "", "", "", ""}, 250 * kMillisecond},
+    {{"9", "250", "soon", "", "", "", ""}, 250 * kMillisecond},
+    {{"9", "0", "250", "", "", "", ""}, 250 * kMillisecond},
+    {{"9", "0", "0", "", "", "", ""}, 9 * kSecond},
+    // Resets: of limits that are used up, and only when nothing else is said.
+    {{"", "", "", "0", "6m0s", "", ""}, 6 * kMinute},
+    {{"", "", "", "", "", "0", "120ms"}, 120 * kMillisecond},
+    {{"", "", "", "0", "1s", "0", "6m0s"}, 6 * kMinute},
+    {{"", "", "", "0", "6m0s", "0", "1s"}, 6 * kMinute},
+    {{"", "", "", "12", "6m0s", "0", "1s"}, kSecond},
+    {{"", "", "", "12", "6m0s", "12", "1s"}, kNone},
+    {{"", "", "", "", "6m0s", "", "1s"}, kNone},
+    {{"", "", "", " 0 ", "59", "", ""}, 59 * kSecond},
+    {{"", "", "", "0", "-6m0s", "", ""}, kNone},
+    {{"", "", "", "0", "", "0", ""}, kNone},
+    {{"", "", "", "0", "99999h", "", ""}, kCap},
+    {{"", "", "", "0", "0s", "", ""}, 0},
+    {{"3", "", "", "0", "6m0s", "", ""}, 3 * kSecond},
+    {{"soon", "", "", "0", "6m0s", "", ""}, 6 * kMinute},
+    {{"", "", "", "-0", "6m0s", "", ""}, kNone},
+    {{"", "", "", "00", "6m0s", "", ""}, kNone},
+    {{"", "", "", "0", "Sun, 06 Nov 1994 08:49:37 GMT", "", ""}, kNone},
+};
+
+TEST_CASE("the other headers that say when") {
+  for (const OtherRow& row : kOtherRows) {
+    INFO(&row - kOtherRows);
+    CHECK(ParseRetryAfter(row.headers, kNow, kCap).value_or(kNone) == row.expected);
   }
 }
 
 TEST_CASE("the cap is the end of everything") {
   constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
-  CHECK(ParseRetryAfter("7", "", kNow, 0) == 0);
-  CHECK(ParseRetryAfter("7", "", kNow, -5) == 0);
-  CHECK(ParseRetryAfter("", "7", kNow, 5) == 5);
-  CHECK(ParseRetryAfter("9999999999999", "", kNow, kForever) == kForever);
-  CHECK(ParseRetryAfter("Fri, 31 Dec 9999 23:59:59 GMT", "", kNow, kForever) ==
-        kForever - kNow.unix_ns);
-  CHECK(ParseRetryAfter(std::string(1 << 20, '9'), "", kNow, kCap) == kCap);
-  CHECK(ParseRetryAfter(std::string(1 << 20, ','), "", kNow, kCap) == std::nullopt);
+  CHECK(Parse("7", "", kNow, 0) == 0);
+  CHECK(Parse("7", "", kNow, -5) == 0);
+  CHECK(Parse("", "7", kNow, 5) == 5);
+  CHECK(Parse("9999999999999", "", kNow, kForever) == kForever);
+  CHECK(Parse("Fri, 31 Dec 9999 23:59:59 GMT", "", kNow, kForever) == kForever - kNow.unix_ns);
+  CHECK(Parse(std::string(1 << 20, '9'), "", kNow, kCap) == kCap);
+  CHECK(Parse(std::string(1 << 20, ','), "", kNow, kCap) == std::nullopt);
 }
 
 TEST_CASE("two-digit years are those nearest to now") {
   // 2026-01-01 00:00:00 UTC.
   const Now now{0, int64_t{1'767'225'600} * kSecond};
-  CHECK(ParseRetryAfter("Thursday, 01-Jan-26 00:00:05 GMT", "", now, kCap) == 5 * kSecond);
-  CHECK(ParseRetryAfter("Thursday, 01-Jan-76 00:00:00 GMT", "", now, kCap) == kCap);  // 2076
-  CHECK(ParseRetryAfter("Thursday, 01-Jan-77 00:00:00 GMT", "", now, kCap) == 0);     // 1977
-  CHECK(ParseRetryAfter("Friday, 31-Dec-99 23:59:59 GMT", "", now, kCap) == 0);       // 1999
+  CHECK(Parse("Thursday, 01-Jan-26 00:00:05 GMT", "", now, kCap) == 5 * kSecond);
+  CHECK(Parse("Thursday, 01-Jan-76 00:00:00 GMT", "", now, kCap) == kCap);  // 2076
+  CHECK(Parse("Thursday, 01-Jan-77 00:00:00 GMT", "", now, kCap) == 0);     // 1977
+  CHECK(Parse("Friday, 31-Dec-99 23:59:59 GMT", "", now, kCap) == 0);       // 1999
 }
 
 std::string Printed(const char* format, int64_t unix_s) {
@@ -203,12 +294,11 @@ TEST_CASE("dates of four centuries, as the C library prints them") {
     const int64_t before_s = static_cast<int64_t>(random.Below(3'000));
     const Now now{0, (unix_s - before_s) * kSecond};
     INFO(unix_s);
-    REQUIRE(ParseRetryAfter(Printed("%a, %d %b %Y %H:%M:%S GMT", unix_s), "", now, kCap) ==
+    REQUIRE(Parse(Printed("%a, %d %b %Y %H:%M:%S GMT", unix_s), "", now, kCap) ==
             before_s * kSecond);
-    REQUIRE(ParseRetryAfter(Printed("%a %b %e %H:%M:%S %Y", unix_s), "", now, kCap) ==
-            before_s * kSecond);
+    REQUIRE(Parse(Printed("%a %b %e %H:%M:%S %Y", unix_s), "", now, kCap) == before_s * kSecond);
     if (now.unix_ns > 0) {
-      REQUIRE(ParseRetryAfter(Printed("%A, %d-%b-%y %H:%M:%S GMT", unix_s), "", now, kCap) ==
+      REQUIRE(Parse(Printed("%A, %d-%b-%y %H:%M:%S GMT", unix_s), "", now, kCap) ==
               before_s * kSecond);
     }
   }
@@ -216,9 +306,9 @@ TEST_CASE("dates of four centuries, as the C library prints them") {
 
 TEST_CASE("whatever is sent, the result is within the cap") {
   const std::vector<std::string_view> pieces = {
-      "0",      "1",  "9",    "99999999999", ".",    "-",   "+",   ",",    " ",    "Sun",
-      "Sunday", "06", "Nov",  "94",          "1994", "GMT", "08",  ":",    "49",   "e5",
-      "0x",     "\t", "\xff", "\0"sv,        "Feb",  "29",  "Dec", "9999", "0000", ", "};
+      "0",   "1",  "9",    "99999999999", ".",   "-",  "+",   ",",    " ",    "Sun", "Sunday", "06",
+      "Nov", "94", "1994", "GMT",         "08",  ":",  "49",  "e5",   "0x",   "\t",  "ms",     "m",
+      "s",   "h",  "\xff", "\0"sv,        "Feb", "29", "Dec", "9999", "0000", ", "};
   Random random(10);
   int usable = 0;
   for (int round = 0; round < 300'000; ++round) {
@@ -228,7 +318,12 @@ TEST_CASE("whatever is sent, the result is within the cap") {
     for (uint64_t i = random.Below(4); i > 0; --i) ms += pieces[random.Below(pieces.size())];
     const Now now{0, static_cast<int64_t>(random.Next())};
     const int64_t cap = static_cast<int64_t>(random.Next() >> random.Below(64));
-    const auto ns = ParseRetryAfter(seconds, ms, now, cap);
+    RetryHeaders headers;
+    headers.retry_after = seconds;
+    headers.retry_after_ms = ms;
+    headers.remaining_tokens = "0";
+    headers.reset_tokens = seconds;
+    const auto ns = ParseRetryAfter(headers, now, cap);
     if (!ns.has_value()) continue;
     ++usable;
     REQUIRE(*ns >= 0);

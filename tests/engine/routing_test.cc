@@ -31,19 +31,6 @@ std::string PolicyWith(const std::string& pool, const std::string& more_pools = 
 constexpr char kTwo[] = R"("members": [{"backend": "a"}, {"backend": "b", "priority": 2}])";
 constexpr char kOnAll[] = R"("on": ["429", "5xx", "connect", "timeout", "reset"])";
 
-std::unique_ptr<Engine> EngineOf(const std::string& text) {
-  auto engine = Engine::Create(ParsePolicy(text), {});
-  REQUIRE(engine.ok());
-  return *std::move(engine);
-}
-
-// What a backend does with the request that it was sent.
-Action Fail(Transaction& txn, Now now, int status, const std::string& retry_after = "") {
-  REQUIRE(txn.ResponseHead(status).ok());
-  if (!retry_after.empty()) REQUIRE(txn.ResponseHeader("retry-after", retry_after).ok());
-  return Decide(txn, now);
-}
-
 TEST_CASE("a request that all backends refused may wait for the first to come back") {
   auto engine = EngineOf(PolicyWith(std::string(kTwo) + R"(, "retry": {"attempts": 4, )" + kOnAll +
                                     R"(}, "all_down": {"action": "wait", "max_wait": "20s"})"));

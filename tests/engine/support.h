@@ -75,6 +75,12 @@ inline std::unique_ptr<Engine> MakeEngine(const Setup& setup = {}) {
   return *std::move(engine);
 }
 
+inline std::unique_ptr<Engine> EngineOf(const std::string& text) {
+  auto engine = Engine::Create(ParsePolicy(text), {});
+  REQUIRE(engine.ok());
+  return *std::move(engine);
+}
+
 // "Hello, world" under gpt-4o: 3 + (3 + 1 + 3) = 10 prompt tokens.
 inline constexpr uint64_t kPrompt = 10;
 inline std::string Body(bool stream = false) {
@@ -103,6 +109,13 @@ inline Action Decide(Transaction& txn, Now now) {
 inline void Answer(Transaction& txn, int status, const std::string& type = "application/json") {
   REQUIRE(txn.ResponseHead(status).ok());
   REQUIRE(txn.ResponseHeader("content-type", type).ok());
+}
+
+// The answer that a backend refuses the request with.
+inline Action Fail(Transaction& txn, Now now, int status, const std::string& retry_after = "") {
+  REQUIRE(txn.ResponseHead(status).ok());
+  if (!retry_after.empty()) REQUIRE(txn.ResponseHeader("retry-after", retry_after).ok());
+  return Decide(txn, now);
 }
 
 inline std::string JsonAnswer(uint64_t prompt, uint64_t completion) {

@@ -1,0 +1,19 @@
+// How backends and pools stand, for people: parts of the engine's status as JSON.
+
+#ifndef WEIR_LIB_ENGINE_STATUS_H_
+#define WEIR_LIB_ENGINE_STATUS_H_
+
+#include "base/json.h"
+#include "engine/generation.h"
+
+namespace weir::engine {
+
+// "backends": the circuits of each, one or one for each model, and the state of the worst.
+void WriteBackends(const Generation& generation, Now now, json::Writer* writer);
+
+// "pools": who is usable, why not and until when, what is under way.
+void WritePools(const Generation& generation, Now now, json::Writer* writer);
+
+}  // namespace weir::engine
+
+#endif  // WEIR_LIB_ENGINE_STATUS_H_
