@@ -13,8 +13,9 @@
  *
  * Counting stands alone too, without policy or engine: texts (weir_tokenizer_count), texts that
  * come in pieces (weir_token_counter), whole requests (weir_count_request) and answers as they pass
- * (weir_stream_meter): weir_counting.h. And so do limits, a keyed limiter for anything:
- * weir_limiting.h. Both are parts of this header, which includes them.
+ * (weir_stream_meter): weir_counting.h. So do limits, a keyed limiter for anything:
+ * weir_limiting.h; a circuit breaker for anything: weir_breaking.h; and a balancer for anything:
+ * weir_balancing.h. All are parts of this header, which includes them.
  *
  * Conventions, for every function here:
  * - A weir_status says that the call itself went wrong. What policy wants, a refusal included, is
@@ -29,7 +30,8 @@
  * - _new and _parse give a handle, _free takes it; _free of null does nothing.
  * - A null handle or null output is INVALID_ARGUMENT. Nothing throws, aborts, prints or signals.
  * - A const handle may be used by many threads at once; a non-const one by one thread at a time,
- *   except that weir_engine, weir_state and weir_limiter are safe from any thread at any time.
+ *   except that weir_engine, weir_state, weir_limiter, weir_breaker and weir_balancer are safe from
+ *   any thread at any time.
  * - Structs begin with `size` (set it to sizeof); they only ever grow at the end. A shorter struct
  *   of an older caller means defaults for the rest; a longer one whose unknown tail is not zero
  *   is UNIMPLEMENTED. In an array of structs the first one's `size`, a multiple of 8, is that of
@@ -330,7 +332,8 @@ WEIR_API weir_status weir_txn_body(const weir_txn* txn, const char** body, size_
 
 enum {
   WEIR_HEADER_SET = 1,   /* replace every header of this name by this one */
-  WEIR_HEADER_REMOVE = 2 /* remove every header of this name; the value is empty */
+  WEIR_HEADER_REMOVE = 2, /* remove every header of this name; the value is empty */
+  WEIR_HEADER_ADD = 3     /* one more header of this name, beside those there are (set-cookie) */
 };
 
 /* The index-th header edit: FORWARD edits the client's headers, CONTINUE the backend's, REPLY and
@@ -354,6 +357,8 @@ WEIR_API void weir_txn_free(weir_txn* txn);
 } /* extern "C" */
 #endif
 
+#include "weir_balancing.h"
+#include "weir_breaking.h"
 #include "weir_counting.h"
 #include "weir_limiting.h"
 

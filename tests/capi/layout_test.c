@@ -178,6 +178,129 @@ FIELD(weir_limit_actual, cost, 8, 8);
 FIELD(weir_limit_actual, headroom_used, 16, 8);
 SIZE(weir_limit_actual, 24);
 
+FIELD(weir_balance_member, size, 0, 4);
+FIELD(weir_balance_member, priority, 4, 4);
+FIELD(weir_balance_member, name, 8, 8);
+FIELD(weir_balance_member, name_size, 16, 8);
+FIELD(weir_balance_member, weight, 24, 4);
+FIELD(weir_balance_member, reserved, 28, 4);
+SIZE(weir_balance_member, 32);
+
+FIELD(weir_balancer_options, size, 0, 4);
+FIELD(weir_balancer_options, strategy, 4, 4);
+FIELD(weir_balancer_options, seed, 8, 8);
+FIELD(weir_balancer_options, id_seed, 16, 8);
+FIELD(weir_balancer_options, hold_down_ms, 24, 8);
+FIELD(weir_balancer_options, latency_decay_ms, 32, 8);
+FIELD(weir_balancer_options, load_bound_percent, 40, 4);
+FIELD(weir_balancer_options, load_floor, 44, 4);
+SIZE(weir_balancer_options, 48);
+
+FIELD(weir_balance_ask, size, 0, 4);
+FIELD(weir_balance_ask, start, 4, 4);
+FIELD(weir_balance_ask, key, 8, 8);
+FIELD(weir_balance_ask, key_size, 16, 8);
+FIELD(weir_balance_ask, refused, 24, 8);
+FIELD(weir_balance_ask, refused_count, 32, 8);
+FIELD(weir_balance_ask, has_prefer, 40, 4);
+FIELD(weir_balance_ask, prefer, 44, 4);
+FIELD(weir_balance_ask, sticky, 48, 4);
+FIELD(weir_balance_ask, reserved, 52, 4);
+SIZE(weir_balance_ask, 56);
+
+VALUE(WEIR_BALANCE_WEIGHTED, 1);
+VALUE(WEIR_BALANCE_ROUND_ROBIN, 2);
+VALUE(WEIR_BALANCE_LEAST_BUSY, 3);
+VALUE(WEIR_BALANCE_LEAST_LATENCY, 4);
+VALUE(WEIR_BALANCE_P2C, 5);
+VALUE(WEIR_BALANCE_HASH, 6);
+VALUE(WEIR_REST_TRIPPED, 1);
+VALUE(WEIR_REST_OUT_OF_CAPACITY, 2);
+VALUE(WEIR_REST_THROTTLED, 3);
+
+FIELD(weir_status_range, first, 0, 2);
+FIELD(weir_status_range, last, 2, 2);
+SIZE(weir_status_range, 4);
+
+FIELD(weir_breaker_rule, size, 0, 4);
+FIELD(weir_breaker_rule, failures, 4, 4);
+FIELD(weir_breaker_rule, name, 8, 8);
+FIELD(weir_breaker_rule, name_size, 16, 8);
+FIELD(weir_breaker_rule, statuses, 24, 8);
+FIELD(weir_breaker_rule, status_count, 32, 8);
+FIELD(weir_breaker_rule, count, 40, 4);
+FIELD(weir_breaker_rule, percentage, 44, 4);
+FIELD(weir_breaker_rule, min_samples, 48, 4);
+FIELD(weir_breaker_rule, trip_growth_percent, 52, 4);
+FIELD(weir_breaker_rule, interval_ms, 56, 8);
+FIELD(weir_breaker_rule, trip_ms, 64, 8);
+FIELD(weir_breaker_rule, trip_max_ms, 72, 8);
+FIELD(weir_breaker_rule, ignore_retry_after, 80, 4);
+FIELD(weir_breaker_rule, reserved, 84, 4);
+SIZE(weir_breaker_rule, 88);
+
+FIELD(weir_breaker_rule_set, size, 0, 4);
+FIELD(weir_breaker_rule_set, probes, 4, 4);
+FIELD(weir_breaker_rule_set, rules, 8, 8);
+FIELD(weir_breaker_rule_set, rule_count, 16, 8);
+FIELD(weir_breaker_rule_set, successes_to_close, 24, 4);
+FIELD(weir_breaker_rule_set, reserved, 28, 4);
+FIELD(weir_breaker_rule_set, probe_timeout_ms, 32, 8);
+FIELD(weir_breaker_rule_set, retry_after_min_ms, 40, 8);
+FIELD(weir_breaker_rule_set, retry_after_max_ms, 48, 8);
+FIELD(weir_breaker_rule_set, forget_trips_ms, 56, 8);
+SIZE(weir_breaker_rule_set, 64);
+
+FIELD(weir_breaker_options, size, 0, 4);
+FIELD(weir_breaker_options, max_circuits, 4, 4);
+FIELD(weir_breaker_options, seed, 8, 8);
+SIZE(weir_breaker_options, 16);
+
+FIELD(weir_circuit, size, 0, 4);
+FIELD(weir_circuit, unused, 4, 4);
+FIELD(weir_circuit, opaque, 8, 48);
+SIZE(weir_circuit, 56);
+
+FIELD(weir_permit, size, 0, 4);
+FIELD(weir_permit, allowed, 4, 4);
+FIELD(weir_permit, is_probe, 8, 4);
+FIELD(weir_permit, state, 12, 4);
+FIELD(weir_permit, retry_at_mono_ns, 16, 8);
+FIELD(weir_permit, opaque, 24, 48);
+SIZE(weir_permit, 72);
+
+FIELD(weir_outcome, size, 0, 4);
+FIELD(weir_outcome, status, 4, 4);
+FIELD(weir_outcome, failure, 8, 4);
+FIELD(weir_outcome, has_asked, 12, 4);
+FIELD(weir_outcome, retry_after_ns, 16, 8);
+SIZE(weir_outcome, 24);
+
+FIELD(weir_breaker_report, size, 0, 4);
+FIELD(weir_breaker_report, tripped, 4, 4);
+FIELD(weir_breaker_report, reset, 8, 4);
+FIELD(weir_breaker_report, rule, 12, 4);
+FIELD(weir_breaker_report, open_until_mono_ns, 16, 8);
+SIZE(weir_breaker_report, 24);
+
+FIELD(weir_retry_headers, size, 0, 4);
+FIELD(weir_retry_headers, unused, 4, 4);
+FIELD(weir_retry_headers, retry_after, 8, 8);
+FIELD(weir_retry_headers, retry_after_size, 16, 8);
+FIELD(weir_retry_headers, retry_after_ms, 24, 8);
+FIELD(weir_retry_headers, retry_after_ms_size, 32, 8);
+FIELD(weir_retry_headers, x_ms_retry_after_ms, 40, 8);
+FIELD(weir_retry_headers, x_ms_retry_after_ms_size, 48, 8);
+FIELD(weir_retry_headers, remaining_requests, 56, 8);
+FIELD(weir_retry_headers, remaining_requests_size, 64, 8);
+FIELD(weir_retry_headers, reset_requests, 72, 8);
+FIELD(weir_retry_headers, reset_requests_size, 80, 8);
+FIELD(weir_retry_headers, remaining_tokens, 88, 8);
+FIELD(weir_retry_headers, remaining_tokens_size, 96, 8);
+FIELD(weir_retry_headers, reset_tokens, 104, 8);
+FIELD(weir_retry_headers, reset_tokens_size, 112, 8);
+SIZE(weir_retry_headers, 120);
+
 /* The canonical codes of Abseil and gRPC. */
 VALUE(WEIR_OK, 0);
 VALUE(WEIR_INVALID_ARGUMENT, 3);
@@ -191,6 +314,22 @@ VALUE(WEIR_INTERNAL, 13);
 
 VALUE(WEIR_SECRET_ENV, 1);
 VALUE(WEIR_SECRET_FILE, 2);
+
+VALUE(WEIR_BREAKER_ON_CONNECT, 1);
+VALUE(WEIR_BREAKER_ON_TIMEOUT, 2);
+VALUE(WEIR_BREAKER_ON_RESET, 4);
+VALUE(WEIR_BREAKER_ON_STREAM_ERROR, 8);
+
+VALUE(WEIR_BREAKER_CLOSED, 0);
+VALUE(WEIR_BREAKER_OPEN, 1);
+VALUE(WEIR_BREAKER_HALF_OPEN, 2);
+
+VALUE(WEIR_OUTCOME_ANSWERED, 0);
+VALUE(WEIR_OUTCOME_CONNECT, 1);
+VALUE(WEIR_OUTCOME_TIMEOUT, 2);
+VALUE(WEIR_OUTCOME_RESET, 3);
+VALUE(WEIR_OUTCOME_STREAM_ERROR, 4);
+VALUE(WEIR_OUTCOME_TRUNCATED, 5);
 
 VALUE(WEIR_ACTION_CONTINUE, 1);
 VALUE(WEIR_ACTION_FORWARD, 2);
@@ -210,6 +349,7 @@ VALUE(WEIR_FAILURE_RESET, 3);
 
 VALUE(WEIR_HEADER_SET, 1);
 VALUE(WEIR_HEADER_REMOVE, 2);
+VALUE(WEIR_HEADER_ADD, 3);
 
 VALUE(WEIR_DIALECT_OPENAI, 1);
 VALUE(WEIR_DIALECT_AZURE_OPENAI, 2);

@@ -81,7 +81,7 @@ static const char* find_header(const weir_txn* txn, const weir_action* action, c
     const char *found = NULL, *value = NULL;
     size_t found_size = 0;
     CHECK_EQ(weir_txn_header(txn, i, &operation, &found, &found_size, &value, size), WEIR_OK);
-    CHECK(operation == WEIR_HEADER_SET || operation == WEIR_HEADER_REMOVE);
+    CHECK(operation >= WEIR_HEADER_SET && operation <= WEIR_HEADER_ADD);
     if (text_is(found, found_size, name) && operation == WEIR_HEADER_SET) return value;
   }
   *size = 0;
