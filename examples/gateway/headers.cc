@@ -96,6 +96,8 @@ void ApplyEdits(const weir_txn* txn, uint32_t count, HeaderList* headers) {
       return;
     }
     if (operation == WEIR_HEADER_SET) SetHeader(headers, {name, name_size}, {value, value_size});
+    if (operation == WEIR_HEADER_ADD)
+      headers->emplace_back(std::string(name, name_size), std::string(value, value_size));
     if (operation == WEIR_HEADER_REMOVE) RemoveHeader(headers, {name, name_size});
   }
 }

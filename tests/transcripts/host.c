@@ -99,8 +99,8 @@ static void edit(host* h, const exchange* x, headers* list) {
       host_fault(h, "header %u of %u cannot be read", i, x->action.header_count);
       return;
     }
-    headers_remove(list, name, name_size);
-    if (operation == WEIR_HEADER_SET) headers_add(list, name, name_size, value, value_size);
+    if (operation != WEIR_HEADER_ADD) headers_remove(list, name, name_size);
+    if (operation != WEIR_HEADER_REMOVE) headers_add(list, name, name_size, value, value_size);
   }
 }
 
