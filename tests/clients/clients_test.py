@@ -1,5 +1,6 @@
-"""clients_test.py node|python BIN_DIR WORK_DIR: a real client library against the example gateway
-and two simulated providers. Exit 77: skipped, with the reason in one line."""
+"""clients_test.py node|python|chaos BIN_DIR WORK_DIR: a real client library against the example
+gateway and simulated providers; with chaos, these are killed, throttled and broken meanwhile. Exit
+77: skipped, with the reason in one line."""
 
 import hashlib
 import hmac
@@ -9,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEPPER = "clients"
@@ -98,6 +101,76 @@ def install(command, done, work):
         file.write(done)
 
 
+def chaos_policy(addresses):
+    on = {"status": ["429", "5xx"], "failures": ["connect", "reset"], "count": 1}
+    return {
+        "weir": 1,
+        "pepper": PEPPER,
+        "consumers": {"open": consumer("vk-open")},
+        "credentials": {"payg": {"header": "authorization", "value": {"env": "PAYG_KEY"}}},
+        "backends": {name: {"url": f"http://{address}", "dialect": "openai", "credential": "payg",
+                            "model": "gpt-4o", "circuit_breaker": [{"on": on, "trip": "1s"}]}
+                     for name, address in addresses.items()},
+        "pools": {"gpt-4o": {
+            "strategy": "least_busy", "members": [{"backend": name} for name in addresses],
+            "fail_back_after": "0s",
+            "retry": {"attempts": 3, "on": ["429", "5xx", "connect", "reset", "timeout"]}}},
+        "routes": [{"name": "openai", "match": {"path": "/v1/chat/completions"},
+                    "pool": "gpt-4o"}],
+    }
+
+
+def control(server, faults):
+    request = urllib.request.Request(f"http://{server.address}/_control", method="POST",
+                                     data=json.dumps({"faults": faults}).encode())
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.open(request, timeout=10).read()
+
+
+def trouble(servers, start):
+    """Each backend in turn is throttled, broken, killed and started again."""
+    for name in servers:
+        time.sleep(0.5)
+        for fault in ("throttle=1s", "status=500"):
+            control(servers[name], [fault])
+            time.sleep(1.0)
+            control(servers[name], [])
+            time.sleep(1.2)
+        port = servers[name].address.rsplit(":", 1)[1]
+        servers[name].process.kill()
+        servers[name].process.wait()
+        time.sleep(1.5)
+        servers[name] = start(port)
+        time.sleep(1.5)
+
+
+def chaos(client, binaries, work):
+    def start(port):
+        return Server(os.path.join(binaries, "weir_upstream"), "--port", port, "--key",
+                      "payg-secret")
+
+    servers = {name: start("0") for name in "abc"}
+    gateway = None
+    try:
+        path = os.path.join(work, "policy.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(chaos_policy({name: servers[name].address for name in servers}), file)
+        gateway = Server(os.path.join(binaries, "weir_gateway"), "--policy", path, "--listen",
+                         "127.0.0.1:0")
+        asking = subprocess.Popen(client, stdin=subprocess.PIPE, cwd=work, env={
+            **os.environ, "BASE": f"http://{gateway.address}", "CLIENT_ROOT": work,
+            "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"})
+        trouble(servers, start)
+        asking.stdin.close()
+        status = asking.wait(60)
+    finally:
+        ends = [server.stop() for server in [gateway, *servers.values()] if server is not None]
+    if any(end != 0 for end in ends):
+        print(f"FAILED: gateway and providers ended with {ends}")
+        status = 1
+    return status
+
+
 def node_client(work):
     if shutil.which("node") is None or shutil.which("npm") is None:
         skip("the JavaScript client needs node and npm")
@@ -122,9 +195,11 @@ def python_client(work):
 def main(kind, binaries, work):
     os.makedirs(work, exist_ok=True)
     try:
-        client = {"node": node_client, "python": python_client}[kind](work)
+        client = {"node": node_client, "python": python_client, "chaos": node_client}[kind](work)
     except subprocess.TimeoutExpired:
         skip("the registry of client libraries does not answer")
+    if kind == "chaos":
+        return chaos([client[0], os.path.join(HERE, "node", "chaos.mjs")], binaries, work)
     upstream = os.path.join(binaries, "weir_upstream")
     servers = []
     try:
