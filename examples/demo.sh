@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A walk through weir with real requests: two simulated providers and a gateway that embeds weir, on
-# this machine's loopback. Installs what is missing, builds, shows eight steps with their figures,
+# this machine's loopback. Installs what is missing, builds, shows nine steps with their figures,
 # and checks each: exits non-zero when one is not so. Less than two minutes after the build.
 #
 #   examples/demo.sh
@@ -81,9 +81,14 @@ start() {
 }
 
 # start_ptu PORT: 300 tokens in 5 seconds is a small provisioned deployment.
+ptu_quota=300
 start_ptu() {
   start ptu "$bin/weir_upstream" --key "$ptu_key" --port "$1" --dialect azure-openai \
-    --tpm 300 --window 5 --answer-tokens 200
+    --tpm "$ptu_quota" --window 5 --answer-tokens 200
+}
+
+start_payg() {
+  start payg "$bin/weir_upstream" --key "$payg_key" --port "$1" --answer-tokens 200
 }
 
 start_gateway() {
@@ -161,7 +166,7 @@ set_up() {
 
   start_ptu 0
   ptu=http://127.0.0.1:$port
-  start payg "$bin/weir_upstream" --key "$payg_key" --port 0 --answer-tokens 200
+  start_payg 0
   payg=http://127.0.0.1:$port
   sed -e "s#http://127.0.0.1:9101#$ptu#" -e "s#http://127.0.0.1:9102#$payg#" \
     "$policy" >"$work/policy.json"
@@ -381,6 +386,47 @@ budget() {
   equal "another team" "$status" 200
 }
 
+# trouble NAME URL: throttled for a second, failing for a second, killed, and started again.
+trouble() {
+  local name=$1 url=$2 fault
+  for fault in throttle=1s status=500; do
+    say "$name: $fault for a second"
+    curl -sS -o /dev/null -d "{\"faults\": [\"$fault\"]}" "$url/_control"
+    sleep 1
+    curl -sS -o /dev/null -d '{"faults": []}' "$url/_control"
+    sleep 1
+  done
+  say "$name: kill -9, and started again"
+  kill -KILL "${pid_of[$name]}"
+  wait "${pid_of[$name]}" 2>/dev/null || true
+  sleep 1
+  "start_$name" "${url##*:}"
+  sleep 4 # until its breaker, at three seconds, has let a probe through
+}
+
+nobody_notices() {
+  step "9. Each backend is throttled, broken, killed and started again, and nobody notices"
+  local statuses=$work/statuses.txt
+  : >"$statuses"
+  while [[ ! -e $work/enough ]]; do
+    curl -sS -o /dev/null -w '%{http_code}\n' -H "authorization: Bearer $green" \
+      -d "$(chat 5)" "$gateway/open/v1/chat/completions" >>"$statuses" 2>&1 || true
+    sleep 0.02
+  done &
+  pid_of[asking]=$!
+  # While payg is away, ptu's quota must carry all.
+  ptu_quota=1000000
+  curl -sS -o /dev/null -d "{\"tpm\": $ptu_quota}" "$ptu/_control"
+  trouble ptu "$ptu"
+  trouble payg "$payg"
+  touch "$work/enough"
+  wait "${pid_of[asking]}" || true
+  unset "pid_of[asking]"
+  say "$(wc -l <"$statuses") requests meanwhile"
+  between "requests that were answered" "$(grep -c '^200$' "$statuses")" 100 1000000
+  equal "requests that were not" "$(grep -vc '^200$' "$statuses" || true)" 0
+}
+
 set_up
 SECONDS=0
 exact_tokens
@@ -390,6 +436,7 @@ dead_backend
 streams
 metrics_agree
 budget
+nobody_notices
 
 step "All $checks checks hold, in $SECONDS s."
 say "access log: $work/access.log"
