@@ -185,9 +185,29 @@ limits::Charge TransactionImpl::ChargeOf(const policy::Limit& limit) const {
         break;
     }
   }
-  // With nothing to reserve, only the state of the counter decides: one unit must be left.
-  charge.cost = std::max<uint64_t>(charge.cost, 1);
+  if (!GoesByCounter(limit)) charge.cost = std::max<uint64_t>(charge.cost, 1);
   return charge;
+}
+
+// Whether nothing is reserved for a request: only the state of the counter decides, and the cost is
+// booked when it is known (as Azure API Management does it).
+bool TransactionImpl::GoesByCounter(const policy::Limit& limit) const {
+  return asked_ && limit.unit != Unit::kRequests && limit.unit != Unit::kConcurrency &&
+         !limit.reserve_prompt && limit.reserve_output == policy::OutputReserve::kNone &&
+         limit.on_exceeded != OnExceeded::kClamp;
+}
+
+// The limit that goes by its counter and has nothing left, if any.
+TransactionImpl::AppliedLimit* TransactionImpl::UsedUpCounter() {
+  for (AppliedLimit& applied : limits_) {
+    const policy::Limit& limit = plan().limits[applied.limit];
+    if (limit.shadow || !GoesByCounter(limit)) continue;
+    limits::Charge one = applied.charge;
+    one.cost = 1;
+    applied.verdict = generation_->limiter->Peek(one, now_);
+    if (!applied.verdict.admitted) return &applied;
+  }
+  return nullptr;
 }
 
 std::optional<Action> TransactionImpl::TakeLimits() {
@@ -201,12 +221,24 @@ std::optional<Action> TransactionImpl::TakeLimits() {
     const limits::Charge alone[] = {applied.charge};
     applied.verdict = generation_->limiter->Reserve(alone, now_, &applied.shadow).verdicts.front();
   }
-  const limits::Decision decision = generation_->limiter->Reserve(enforced, now_, &held_);
-  limits_taken_ = decision.admitted;
-  size_t next = 0;
-  for (AppliedLimit& applied : limits_) {
-    if (!plan().limits[applied.limit].shadow) applied.verdict = decision.verdicts[next++];
+  limits::Decision decision;
+  if (const AppliedLimit* used_up = UsedUpCounter()) {
+    const limits::Verdict verdict = used_up->verdict;
+    for (AppliedLimit& other : limits_) {
+      if (!plan().limits[other.limit].shadow) {
+        other.verdict =
+            &other == used_up ? verdict : generation_->limiter->Peek(other.charge, now_);
+      }
+      decision.retry_after_ns = std::max(decision.retry_after_ns, other.verdict.retry_after_ns);
+    }
+  } else {
+    decision = generation_->limiter->Reserve(enforced, now_, &held_);
+    size_t next = 0;
+    for (AppliedLimit& applied : limits_) {
+      if (!plan().limits[applied.limit].shadow) applied.verdict = decision.verdicts[next++];
+    }
   }
+  limits_taken_ = decision.admitted;
   if (!decision.admitted) {
     if (Downgrade()) return std::nullopt;
     if (std::optional<Action> wait = WaitFor(decision)) return wait;

@@ -128,6 +128,8 @@ class TransactionImpl : public Transaction {
   uint64_t MaxOutput() const;
   limits::Charge ChargeOf(const policy::Limit& limit) const;
   void EvaluateAmount(const policy::Limit& limit, limits::Charge* charge) const;
+  bool GoesByCounter(const policy::Limit& limit) const;
+  AppliedLimit* UsedUpCounter();
   void ClampOutput();
   void MeterDecisions(const limits::Decision& decision);
   const AppliedLimit* BindingLimit() const;
