@@ -181,9 +181,16 @@ WEIR_API weir_status weir_engine_reload(weir_engine* engine, weir_policy* policy
 WEIR_API weir_status weir_engine_metrics(weir_engine* engine, char* buffer, size_t capacity,
                                          size_t* needed, weir_error* error);
 
-/* The state of backends (breaker state, since, until) as one JSON object. Threads: any. */
+/* The state of backends (their circuits: state, since, why, until) and of pools (who is usable, why
+ * not, until when, what is under way) as one JSON object. Threads: any. */
 WEIR_API weir_status weir_engine_status(weir_engine* engine, const weir_now* now, char* buffer,
                                         size_t capacity, size_t* needed, weir_error* error);
+
+/* The circuits that tripped, half-opened or were reset after the change numbered `since`, in all
+ * processes that share the state, as JSON in the form of weir_breaker_changes_json: for alerts and
+ * logs. Threads: any. */
+WEIR_API weir_status weir_engine_changes_json(weir_engine* engine, uint64_t since, char* buffer,
+                                              size_t capacity, size_t* needed, weir_error* error);
 
 /* Another amount for the policy's limit of this name, for `key` alone or (null) for every key
  * without one of its own, in all processes that share the state, for `for_ms` from now; 0 ends it.

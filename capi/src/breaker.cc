@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/json.h"
 #include "base/saturating.h"
 #include "handles.h"
 #include "sized_array.h"
@@ -21,7 +20,6 @@ namespace {
 
 using weir::SaturatingMul;
 using weir::breaker::Breaker;
-using weir::breaker::Change;
 using weir::breaker::Circuit;
 using weir::breaker::Event;
 using weir::breaker::Failure;
@@ -31,9 +29,7 @@ using weir::breaker::Permit;
 using weir::breaker::RetryHeaders;
 using weir::breaker::Rule;
 using weir::breaker::RuleSet;
-using weir::breaker::Snapshot;
 using weir::breaker::State;
-using weir::breaker::Trip;
 using weir::capi::At;
 using weir::capi::CopyOut;
 using weir::capi::Fail;
@@ -44,7 +40,6 @@ using weir::capi::ReadArray;
 using weir::capi::ReadSized;
 using weir::capi::View;
 using weir::capi::WriteSized;
-using weir::json::Writer;
 
 static_assert(static_cast<int>(State::kClosed) == WEIR_BREAKER_CLOSED);
 static_assert(static_cast<int>(State::kOpen) == WEIR_BREAKER_OPEN);
@@ -170,54 +165,6 @@ Permit PermitOf(const weir_permit& read) {
   permit.key_lo = read.opaque[4];
   permit.given_mono_ns = static_cast<int64_t>(read.opaque[5]);
   return permit;
-}
-
-Writer& OrNull(Writer* writer, std::string_view text) {
-  return text.empty() ? writer->Null() : writer->String(text);
-}
-
-void WriteTrip(const Trip& trip, Writer* writer) {
-  writer->Key("trips").Uint(trip.number).Key("rule");
-  if (trip.number == 0) {
-    writer->Null().Key("status").Null().Key("failure").Null().Key("asked").Null();
-    return;
-  }
-  writer->String(trip.rule).Key("status").Int(trip.status);
-  OrNull(&writer->Key("failure"), FailureName(trip.failure));
-  writer->Key("asked").Bool(trip.asked);
-}
-
-void WriteSnapshot(const Snapshot& snapshot, weir::Now now, Writer* writer) {
-  const auto since_ms = [](int64_t from, int64_t to) {
-    return std::max<int64_t>(weir::SaturatingSub(to, from), 0) / weir::kMillisecond;
-  };
-  OrNull(&writer->BeginObject().Key("key"), snapshot.key);
-  writer->Key("key_id").String(snapshot.key_id);
-  writer->Key("state").String(StateName(snapshot.state)).Key("state_ms");
-  if (snapshot.since_mono_ns == 0) {
-    writer->Null();
-  } else {
-    writer->Int(since_ms(snapshot.since_mono_ns, now.mono_ns));
-  }
-  writer->Key("left_ms");
-  if (snapshot.state == State::kOpen) {
-    writer->Int(since_ms(now.mono_ns, snapshot.trip.open_until_mono_ns));
-  } else {
-    writer->Null();
-  }
-  WriteTrip(snapshot.trip, writer);
-  writer->EndObject();
-}
-
-void WriteChange(const Change& change, Writer* writer) {
-  writer->BeginObject().Key("number").Uint(change.number);
-  writer->Key("event").String(EventName(change.event));
-  writer->Key("mono_ns").Int(change.mono_ns).Key("unix_ns").Int(change.unix_ns);
-  OrNull(&writer->Key("key"), change.key);
-  writer->Key("key_id").String(change.key_id);
-  writer->Key("open_until_mono_ns").Int(change.trip.open_until_mono_ns);
-  WriteTrip(change.trip, writer);
-  writer->EndObject();
 }
 
 }  // namespace
@@ -358,13 +305,7 @@ weir_status weir_breaker_snapshot_json(const weir_breaker* breaker, const weir_n
     return NullArgument(error);
   }
   return Guard(error, [&]() -> weir_status {
-    std::string json;
-    Writer writer(&json);
-    writer.BeginObject().Key("circuits").BeginArray();
-    for (const Snapshot& snapshot : breaker->breaker->List(At(*now))) {
-      WriteSnapshot(snapshot, At(*now), &writer);
-    }
-    writer.EndArray().EndObject();
+    const std::string json = weir::breaker::CircuitsJson(*breaker->breaker, At(*now));
     return CopyOut(json, buffer, capacity, needed, error);
   });
 }
@@ -375,14 +316,7 @@ weir_status weir_breaker_changes_json(const weir_breaker* breaker, uint64_t sinc
     return NullArgument(error);
   }
   return Guard(error, [&]() -> weir_status {
-    std::vector<Change> changes;
-    const auto read = breaker->breaker->Changes(since, &changes);
-    std::string json;
-    Writer writer(&json);
-    writer.BeginObject().Key("last").Uint(read.last).Key("lost").Uint(read.lost);
-    writer.Key("changes").BeginArray();
-    for (const Change& change : changes) WriteChange(change, &writer);
-    writer.EndArray().EndObject();
+    const std::string json = weir::breaker::ChangesJson(*breaker->breaker, since);
     return CopyOut(json, buffer, capacity, needed, error);
   });
 }

@@ -79,6 +79,16 @@ weir_status weir_engine_status(weir_engine* engine, const weir_now* now, char* b
   });
 }
 
+weir_status weir_engine_changes_json(weir_engine* engine, uint64_t since, char* buffer,
+                                     size_t capacity, size_t* needed, weir_error* error) {
+  if (engine == nullptr || !IsText(buffer, capacity) || needed == nullptr) {
+    return NullArgument(error);
+  }
+  return Guard(error, [&]() -> weir_status {
+    return CopyOut(engine->engine->ChangesJson(since), buffer, capacity, needed, error);
+  });
+}
+
 weir_status weir_engine_override_limit(weir_engine* engine, const char* limit, size_t limit_size,
                                        const char* key, size_t key_size, uint64_t amount,
                                        int64_t for_ms, const weir_now* now, weir_error* error) {

@@ -270,6 +270,10 @@ class Breaker {
   virtual Passage Look(const Circuit& circuit, Now now) const = 0;
 };
 
+// List and Changes as JSON, for pages and logs; weir_breaking.h shows their form.
+std::string CircuitsJson(const Breaker& breaker, Now now);
+std::string ChangesJson(const Breaker& breaker, uint64_t since);
+
 // What an answer says about when to come back: the values of its headers as they came, several of
 // one name joined by commas; empty where the header is absent.
 struct RetryHeaders {

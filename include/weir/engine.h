@@ -145,7 +145,10 @@ class Engine {
                                      uint64_t amount, int64_t for_ns, Now now) = 0;
 
   virtual std::string MetricsText() const = 0;        // Prometheus text format 0.0.4
-  virtual std::string StatusJson(Now now) const = 0;  // backends and their breakers
+  virtual std::string StatusJson(Now now) const = 0;  // backends, their circuits, and pools
+  // Circuits that tripped, half-opened or were reset since the change of that number, in all
+  // processes that share the state, as breaker::ChangesJson tells them: for alerts and logs.
+  virtual std::string ChangesJson(uint64_t since) const = 0;
 };
 
 }  // namespace weir::engine

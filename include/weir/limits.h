@@ -165,6 +165,7 @@ struct Actual {
 class Reservation {
  public:
   struct Entry {
+    Entry() {}  // so that one is made field by field, not zeroed as a whole first
     uint32_t rule = 0;
     uint32_t slot = 0;
     uint64_t key_hi = 0, key_lo = 0;

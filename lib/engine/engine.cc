@@ -56,6 +56,10 @@ class EngineImpl : public Engine {
 
   std::string StatusJson(Now now) const override;
 
+  std::string ChangesJson(uint64_t since) const override {
+    return breaker::ChangesJson(*Current()->breaker, since);
+  }
+
  private:
   std::shared_ptr<const Generation> Current() const {
     MutexLock lock(&mutex_);

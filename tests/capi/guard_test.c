@@ -32,6 +32,7 @@ static void test_null_handles(void) {
   BAD(weir_engine_new(NULL, NULL, &engine, &error));
   BAD(weir_engine_reload(NULL, NULL, &error));
   BAD(weir_engine_metrics(NULL, buffer, sizeof(buffer), &size, &error));
+  BAD(weir_engine_changes_json(NULL, 0, buffer, sizeof(buffer), &size, &error));
   BAD(weir_engine_status(NULL, &now, buffer, sizeof(buffer), &size, &error));
   BAD(weir_engine_override_limit(NULL, "a", 1, NULL, 0, 1, 1, &now, &error));
   BAD(weir_txn_new(NULL, &txn, &error));

@@ -150,6 +150,8 @@ TEST_CASE("a model's circuit is its own, unless the backend has one model") {
     CHECK(Decide(*Ask(*engine, ""), At(1)).status == 503);
     CHECK((Decide(*Ask(*engine, "", mini), At(1)).kind == ActionKind::kForward) == !one_model);
     CHECK(engine->StatusJson(At(1)).find("\"breaker\":\"open\"") != std::string::npos);
+    CHECK(engine->ChangesJson(0).find("\"event\":\"tripped\"") != std::string::npos);
+    CHECK(engine->ChangesJson(1) == R"({"last":1,"lost":0,"changes":[]})");
     // Names that clients make up share a circuit: no table is filled by them.
     for (int i = 0; i < 3000; ++i) {
       const std::string made_up = R"({"model":"made-up-)" + std::to_string(i) +
