@@ -23,6 +23,22 @@ std::string_view CookieOf(const HeaderList& headers, std::string_view name) {
   return {};
 }
 
+// The first "id" of an answer, JSON or events: that of the whole. Empty when there is none yet.
+std::string_view FirstId(std::string_view answer) {
+  constexpr std::string_view kKey = "\"id\"";
+  const size_t key = answer.find(kKey);
+  if (key == answer.npos) return {};
+  std::string_view rest = answer.substr(key + kKey.size());
+  const size_t colon = rest.find_first_not_of(" \t\r\n");
+  if (colon == rest.npos || rest[colon] != ':') return {};
+  rest.remove_prefix(colon + 1);
+  const size_t quote = rest.find_first_not_of(" \t\r\n");
+  if (quote == rest.npos || rest[quote] != '"') return {};
+  rest.remove_prefix(quote + 1);
+  const size_t end = rest.find_first_of("\"\\");
+  return end == rest.npos || rest[end] != '"' ? std::string_view() : rest.substr(0, end);
+}
+
 constexpr size_t kIdDigits = 16;
 
 std::string IdText(uint64_t id) {
@@ -90,6 +106,20 @@ void TransactionImpl::KeepSession() {
   if (const std::optional<std::string> key = SessionKey()) {
     generation_->sessions->Set(*key, id, affinity.ttl_ns, now_);
   }
+}
+
+// The same for what the answer is called, which stands near its beginning.
+void TransactionImpl::LearnId(std::string_view bytes) {
+  constexpr size_t kMostBytes = 4096;
+  if (!pool().affinity.learns_ids || has_learned_id_) return;
+  answer_begin_ += bytes.substr(0, kMostBytes - answer_begin_.size());
+  const std::string_view id = FirstId(answer_begin_);
+  has_learned_id_ = !id.empty() || answer_begin_.size() == kMostBytes;
+  if (id.empty()) return;
+  generation_->sessions->Set(
+      Concat({pool().name, std::string_view("\0", 1), id}),
+      generation_->pools[pool_]->MemberId(static_cast<int>(attempt().member)),
+      pool().affinity.ttl_ns, now_);
 }
 
 }  // namespace weir::engine

@@ -137,6 +137,7 @@ void TransactionImpl::ReadFedBytes() {
       generation_->instruments->TimeToFirstToken(LabelsWith(custom), took_ns);
     });
   }
+  if (answer_status_ >= 200 && answer_status_ < 300) LearnId(fed_);
   if (meter_ != nullptr && !meter_failed_) {
     meter_failed_ = true;
     if (is_stream_) {

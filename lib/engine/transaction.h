@@ -197,6 +197,7 @@ class TransactionImpl : public Transaction {
   std::optional<std::string> SessionKey() const;
   int PreferredMember() const;
   void KeepSession();
+  void LearnId(std::string_view bytes);
 
   // hedging.cc
   FirstByte* FirstByteOf(uint32_t pool) const;
@@ -309,6 +310,8 @@ class TransactionImpl : public Transaction {
   bool answer_ended_ = false;
   std::string fed_;  // bytes of the answer since the last Next
   bool first_bytes_seen_ = false;
+  std::string answer_begin_;  // until it has told the answer's id
+  bool has_learned_id_ = false;
   std::unique_ptr<metering::StreamMeter> meter_;  // of an answer that is counted
   bool meter_failed_ = false;                     // memory ran out in it: it is not fed again
   bool may_cut_ = false;                          // a limit may end it early

@@ -70,12 +70,16 @@ void Compiler::ReadAffinity(const Place& place, SessionAffinity* affinity) {
       reader_.Complain(at, Concat({"\"", affinity->cookie, "\" cannot be a cookie's name"}));
     }
   };
-  reader_.Object(place, {{"key", read_key, true}, {"ttl", [&](const Place& at) {
-                                                     reader_.Duration(at, kSecond, 30 * kDay,
-                                                                      &affinity->ttl_ns);
-                                                   }}});
-  if (place.value["ttl"] && !affinity->cookie.empty()) {
-    reader_.Complain(place.Member(place.value["ttl"]), "a cookie lasts as long as the client");
+  reader_.Object(place,
+                 {{"key", read_key, true},
+                  {"learn_ids", [&](const Place& at) { reader_.Bool(at, &affinity->learns_ids); }},
+                  {"ttl", [&](const Place& at) {
+                     reader_.Duration(at, kSecond, 30 * kDay, &affinity->ttl_ns);
+                   }}});
+  if (affinity->cookie.empty()) return;
+  for (const char* word : {"ttl", "learn_ids"}) {
+    if (!place.value[word]) continue;
+    reader_.Complain(place.Member(place.value[word]), "a cookie needs it not");
   }
 }
 

@@ -136,6 +136,38 @@ TEST_CASE("a session by an expression is remembered for its time") {
   CHECK(moved > 0);
 }
 
+TEST_CASE("what refers to an earlier answer goes to the backend that gave it") {
+  auto engine = EngineOf(
+      PolicyWith(R"(, "session_affinity": {"key": "body.previous_response_id", "learn_ids": true})",
+                 "", "/v1/responses"));
+  const auto ask = [&](const std::string& previous, const std::string& id, bool stream) {
+    const std::string body =
+        R"({"model":"gpt-4o","input":"x")" + std::string(stream ? R"(,"stream":true)" : "") +
+        (previous.empty() ? "" : R"(,"previous_response_id":")" + previous + "\"") + "}";
+    auto txn = Ask(*engine, "", body, "/v1/responses");
+    REQUIRE(Decide(*txn, At(0)).kind == ActionKind::kForward);
+    std::string url(txn->url());
+    Answer(*txn, 200, stream ? "text/event-stream" : "application/json");
+    Decide(*txn, At(0));
+    const std::string answer = stream ? "event: response.created\ndata: "
+                                        "{\"type\":\"response.created\",\"response\":{\"id\" : \"" +
+                                            id + "\",\"status\":\"in_progress\"}}\n\n"
+                                      : R"({"id": ")" + id + R"(", "output": [{"id": "msg_1"}]})";
+    for (char c : answer) {
+      REQUIRE(txn->ResponseBody(std::string_view(&c, 1)).ok());
+      Decide(*txn, At(0));
+    }
+    return url;
+  };
+  for (int i = 0; i < 12; ++i) {
+    const std::string id = "resp_" + std::to_string(i);
+    const std::string url = ask("", id, i % 2 == 0);
+    ask("", "resp_x", false);
+    CHECK(ask(id, id + "b", false) == url);
+    CHECK(ask(id + "b", id + "c", true) == url);
+  }
+}
+
 TEST_CASE("a model's circuit is its own, unless the backend has one model") {
   const std::string mini = R"({"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}]})";
   for (const bool one_model : {false, true}) {
