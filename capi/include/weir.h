@@ -338,7 +338,7 @@ WEIR_API weir_status weir_txn_target(const weir_txn* txn, const char** target, s
 WEIR_API weir_status weir_txn_body(const weir_txn* txn, const char** body, size_t* body_size);
 
 enum {
-  WEIR_HEADER_SET = 1,   /* replace every header of this name by this one */
+  WEIR_HEADER_SET = 1,    /* replace every header of this name by this one */
   WEIR_HEADER_REMOVE = 2, /* remove every header of this name; the value is empty */
   WEIR_HEADER_ADD = 3     /* one more header of this name, beside those there are (set-cookie) */
 };

@@ -126,7 +126,8 @@ struct SessionAffinity {
   std::string cookie;  // its name
   std::unique_ptr<expr::Program> key;
   int64_t ttl_ns = kHour;
-  // The id of each answer is a key too, for what refers to it later: previous_response_id, a thread.
+  // The id of each answer is a key too, for what refers to it later: previous_response_id, a
+  // thread.
   bool learns_ids = false;
 };
 
