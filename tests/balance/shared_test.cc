@@ -16,7 +16,9 @@
 namespace weir::balance {
 namespace {
 
+using testing::OpenFile;
 using testing::Shared;
+using testing::Start;
 using testing::TempPath;
 
 TEST_CASE("reload keeps the place of every member, by name") {
@@ -192,21 +194,6 @@ TEST_CASE("pools of different names share nothing") {
   const int first = (*one)->Pick({});
   CHECK((*two)->Pick({}) == first);
   CHECK((*one)->Pick({}) == 1 - first);
-}
-
-std::unique_ptr<state::Segment> OpenFile(const TempPath& path) {
-  auto segment = state::Segment::OpenFile(path.str(), {.bytes = size_t{4} << 20, .seed = 7});
-  if (!segment.ok()) _exit(99);
-  return *std::move(segment);
-}
-
-pid_t Start(const std::function<void()>& body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    body();
-    _exit(0);
-  }
-  return child;
 }
 
 TEST_CASE("what dead processes had under way is given back") {

@@ -22,30 +22,13 @@
 namespace weir::limits {
 namespace {
 
+using testing::EndsWell;
+using testing::OpenFile;
 using testing::Shared;
+using testing::Start;
 using testing::TempPath;
 
 bool IsLong() { return std::getenv("WEIR_LONG") != nullptr; }
-
-std::unique_ptr<state::Segment> OpenFile(const TempPath& path) {
-  auto segment = state::Segment::OpenFile(path.str(), {.bytes = size_t{4} << 20, .seed = 7});
-  if (!segment.ok()) _exit(99);
-  return *std::move(segment);
-}
-
-pid_t Start(const std::function<void()>& body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    body();
-    _exit(0);
-  }
-  return child;
-}
-
-bool EndsWell(pid_t child) {
-  int status = 0;
-  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 std::vector<Rule> MonthAndWindow(uint64_t amount) {
   return {
