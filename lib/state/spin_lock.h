@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "absl/base/optimization.h"
 #include "state/identity.h"
 
 namespace weir::state {
@@ -31,7 +32,7 @@ inline bool TryLock(LockWord& word, const Identity& identity) {
 bool TryTakeOver(LockWord& word, const Identity& identity);
 
 inline void Lock(LockWord& word, const Identity& identity) {
-  if (!TryLock(word, identity)) LockContended(word, identity);
+  if (ABSL_PREDICT_FALSE(!TryLock(word, identity))) LockContended(word, identity);
 }
 
 inline void Unlock(LockWord& word) { word.store(0, std::memory_order_release); }

@@ -46,9 +46,10 @@ absl::StatusOr<TableMemory> OpenTable(Segment* segment, std::string_view name, u
   auto body = segment->Region(Concat({name, ".slots"}), size_t{slots} * slot_bytes);
   if (!body.ok()) return body.status();
   memory.slots = *body;
+  // Read in whole words: regions are padded with zeroes to more than that.
   auto marks = segment->Region(Concat({name, ".marks"}), slots);
   if (!marks.ok()) return marks.status();
-  memory.marks = static_cast<Mark*>(*marks);
+  memory.marks = static_cast<Marks*>(*marks);
   if (!made_before) {
     // Only now: a table that found no room can still be opened smaller.
     memory.header->slots = slots;
@@ -76,7 +77,7 @@ absl::StatusOr<TableMemory> FindTable(Segment* segment, std::string_view name,
   memory.slots = *body;
   auto marks = segment->FindRegion(Concat({name, ".marks"}), memory.header->slots);
   if (!marks.ok()) return marks.status();
-  memory.marks = static_cast<Mark*>(*marks);
+  memory.marks = static_cast<Marks*>(*marks);
   return memory;
 }
 

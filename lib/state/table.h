@@ -13,7 +13,8 @@
 //
 // Keys are placed by linear probing within a bounded stretch (kProbeLimit), so no look-up walks a
 // full table. A slot once used never becomes unused again, only another key's: probing may
-// therefore stop at the first unused slot, which shows in a table of one byte per slot. Two threads
+// therefore stop at the first unused slot, which shows in a table of one byte per slot, read eight
+// slots at a time. Two threads
 // that claim one new key meet at a claim lock chosen by the key, so a key never has two slots. The
 // locks of processes that died are taken over.
 //
@@ -33,6 +34,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "absl/status/statusor.h"
 #include "base/hash.h"
 #include "base/saturating.h"
@@ -64,13 +67,22 @@ struct alignas(64) TableHeader {
 };
 
 // One byte for each slot, so that looking a key up in a table larger than the caches misses them
-// once: 0 for a slot that was never used, else some bits of its key's hash.
-using Mark = std::atomic<uint8_t>;
-static_assert(Mark::is_always_lock_free && sizeof(Mark) == 1);
+// once: 0 for a slot that was never used, else some bits of its key's hash. The byte of the first
+// of the eight slots is the lowest.
+using Marks = std::atomic<uint64_t>;
+static_assert(Marks::is_always_lock_free && sizeof(Marks) == 8);
+inline constexpr uint32_t kMarksPerWord = 8;
+inline constexpr uint64_t kEveryMark = 0x0101010101010101;  // times a byte: that byte eight times
+
+// The highest bit of every byte of `word` that is zero. Above the lowest such byte there may be
+// others set by mistake; where every one is verified, that costs nothing but the verifying.
+constexpr uint64_t ZeroBytes(uint64_t word) {
+  return (word - kEveryMark) & ~word & (kEveryMark << 7);
+}
 
 struct TableMemory {
   TableHeader* header = nullptr;
-  Mark* marks = nullptr;
+  Marks* marks = nullptr;
   void* slots = nullptr;
   const Identity* identity = nullptr;
 };
@@ -85,6 +97,7 @@ template <class Payload>
 class Table {
   static_assert(std::is_trivially_copyable_v<Payload> && std::is_trivially_destructible_v<Payload>);
   static_assert(alignof(Payload) <= 64);
+  struct Slot;
 
  public:
   // The table called `name` (at most 42 bytes), made on first use with room for `capacity` keys
@@ -109,20 +122,64 @@ class Table {
 
   // The slot of `key`; nullopt when it has none.
   std::optional<uint32_t> Find(Hash128 key) const {
-    key = Usable(key);
-    const uint8_t mark = MarkOf(key);
-    uint32_t slot = Home(key);
-    // Most keys are at home: its memory comes while the marks are read.
+    const uint32_t slot = Seek(Usable(key));
+    if (slot == kNoSlot) return std::nullopt;
+    return slot;
+  }
+
+  static constexpr uint32_t kNoSlot = UINT32_MAX;
+
+  // A slot that is locked, for where nanoseconds count: its place is worked out once.
+  class Locked {
+   public:
+    Locked() = default;
+    explicit operator bool() const { return slot_ != nullptr; }
+    uint32_t number() const { return number_; }
+    Payload& payload() const { return slot_->payload; }
+    uint32_t& tag() const { return slot_->tag; }
+    void Unlock() const { state::Unlock(slot_->lock); }
+
+   private:
+    friend class Table;
+    Locked(Slot* slot, uint32_t number) : slot_(slot), number_(number) {}
+    Slot* slot_ = nullptr;
+    uint32_t number_ = kNoSlot;
+  };
+
+  // Lock, with the slot at hand.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Locked LockSlot(uint32_t slot, Hash128 key) const {
+    return Lock(slot, key) ? Locked(&slots_[slot], slot) : Locked();
+  }
+
+  // Asks for the memory in which `key` will be looked for, and returns its home, from which on that
+  // is. With several keys to find, their cache misses then pass together.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Prefetch(Hash128 key) const {
+    const uint32_t home = Home(key);
+    __builtin_prefetch(&marks_[home / kMarksPerWord]);
+    PrefetchSlot(home);
+    return home;
+  }
+
+  // Where `key` most likely is, by its mark alone, without touching the slot; its lock tells
+  // whether it is. `home` is what Prefetch returned. kNoSlot: it has none, or is the all-zero key.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Guess(Hash128 key, uint32_t home) const {
+    const uint64_t same = SameMarks(home, key);
+    if (ABSL_PREDICT_FALSE(same == 0)) return SeekFar(key);
+    const uint32_t slot = home + FirstByte(same);
     PrefetchSlot(slot);
-    for (uint32_t probe = 0; probe < probe_limit_; ++probe, slot = Next(slot)) {
-      const uint8_t found = marks_[slot].load(std::memory_order_acquire);
-      if (found == mark) {
-        PrefetchSlot(slot);
-        if (Holds(slot, key)) return slot;
-      }
-      if (found == 0) return std::nullopt;
-    }
-    return std::nullopt;
+    return slot;
+  }
+
+  // Finds and locks in one step. `home` is what Prefetch returned. Nothing is locked when the key
+  // has no slot, or lost it at that very moment, or is the all-zero one; Find and Lock tell which.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Locked FindAndLock(Hash128 key, uint32_t home) const {
+    const uint32_t guess = Guess(key, home);
+    if (ABSL_PREDICT_FALSE(guess == kNoSlot)) return Locked();
+    state::Lock(slots_[guess].lock, *identity_);
+    if (ABSL_PREDICT_TRUE(Holds(guess, key))) return Locked(&slots_[guess], guess);
+    Unlock(guess);
+    const uint32_t slot = SeekFar(key);
+    return slot == kNoSlot ? Locked() : LockSlot(slot, key);
   }
 
   // The slot of `key`, claimed and zeroed if it had none. `idle(const Payload&) -> bool` says,
@@ -152,9 +209,9 @@ class Table {
   // Locks `slot` if it still belongs to `key`; false, and nothing locked, when it changed hands.
   bool Lock(uint32_t slot, Hash128 key) const {
     key = Usable(key);
-    if (slot >= slot_count_ || !Holds(slot, key)) return false;
+    if (ABSL_PREDICT_FALSE(slot >= slot_count_ || !Holds(slot, key))) return false;
     state::Lock(slots_[slot].lock, *identity_);
-    if (Holds(slot, key)) return true;
+    if (ABSL_PREDICT_TRUE(Holds(slot, key))) return true;
     Unlock(slot);
     return false;
   }
@@ -192,14 +249,6 @@ class Table {
   // Who holds the slot's lock; 0 = nobody.
   uint32_t holder(uint32_t slot) const { return slots_[slot].lock.load(std::memory_order_acquire); }
 
-  // Asks for the memory in which `key` will be looked for: with several keys to find, their cache
-  // misses then pass together.
-  void Prefetch(Hash128 key) const {
-    const uint32_t home = Home(Usable(key));
-    __builtin_prefetch(&marks_[home]);
-    PrefetchSlot(home);
-  }
-
  private:
   struct alignas(64) Slot {
     // Written only under `lock`; a slot that was never used has the key 0, 0.
@@ -225,10 +274,10 @@ class Table {
   uint32_t Home(Hash128 key) const {
     return static_cast<uint32_t>((static_cast<uint128>(key.lo) * slot_count_) >> 64);
   }
-  static uint8_t MarkOf(Hash128 key) {
-    return static_cast<uint8_t>(1 + ((key.hi >> 32) * 255 >> 32));
-  }
-  void PrefetchSlot(uint32_t slot) const {
+  static uint64_t MarkOf(Hash128 key) { return 1 + ((key.hi >> 32) * 255 >> 32); }
+  // Always inline: a call of a function that does nothing but this is taken for one that does
+  // nothing, and left out.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void PrefetchSlot(uint32_t slot) const {
     for (size_t line = 0; line < sizeof(Slot); line += 64) {
       __builtin_prefetch(reinterpret_cast<const char*>(&slots_[slot]) + line, 1);
     }
@@ -238,7 +287,54 @@ class Table {
     return slots_[slot].key_lo.load(std::memory_order_acquire) == key.lo &&
            slots_[slot].key_hi.load(std::memory_order_acquire) == key.hi;
   }
-  bool Unused(uint32_t slot) const { return marks_[slot].load(std::memory_order_acquire) == 0; }
+  static uint32_t ShiftOf(uint32_t slot) { return slot % kMarksPerWord * 8; }
+  // The marks from `slot` to the end of its word, then zeroes.
+  uint64_t MarksFrom(uint32_t slot) const {
+    return marks_[slot / kMarksPerWord].load(std::memory_order_acquire) >> ShiftOf(slot);
+  }
+  bool Unused(uint32_t slot) const { return (MarksFrom(slot) & 0xFF) == 0; }
+
+  // The lowest bit that is set belongs to the first slot, up to the end of the word, with the mark
+  // of `key`.
+  uint64_t SameMarks(uint32_t from, Hash128 key) const {
+    return ZeroBytes(MarksFrom(from) ^ MarkOf(key) * kEveryMark);
+  }
+
+  // Most keys are found in the first word of marks, without a branch on how far from home.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Seek(Hash128 key) const {
+    const uint32_t home = Home(key);
+    PrefetchSlot(home);  // where it most likely is: its memory comes while the marks are read
+    const uint64_t same = SameMarks(home, key);
+    if (ABSL_PREDICT_TRUE(same != 0)) {
+      const uint32_t slot = home + FirstByte(same);
+      PrefetchSlot(slot);
+      if (ABSL_PREDICT_TRUE(Holds(slot, key))) return slot;
+    }
+    return SeekFar(key);
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE uint32_t SeekFar(Hash128 key) const {
+    uint32_t slot = Home(key);
+    for (uint32_t left = probe_limit_; left != 0;) {
+      const uint32_t seen =
+          std::min({kMarksPerWord - slot % kMarksPerWord, slot_count_ - slot, left});
+      const uint64_t seen_bits = ~uint64_t{0} >> (64 - 8 * seen);
+      const uint64_t marks = MarksFrom(slot);
+      uint64_t same = ZeroBytes(marks ^ MarkOf(key) * kEveryMark) & seen_bits;
+      for (; same != 0; same &= same - 1) {
+        const uint32_t found = slot + FirstByte(same);
+        PrefetchSlot(found);
+        if (Holds(found, key)) return found;
+      }
+      if ((ZeroBytes(marks) & seen_bits) != 0) return kNoSlot;
+      left -= seen;
+      slot = slot + seen == slot_count_ ? 0 : slot + seen;
+    }
+    return kNoSlot;
+  }
+  static uint32_t FirstByte(uint64_t bits) {
+    return static_cast<uint32_t>(__builtin_ctzll(bits)) / 8;
+  }
 
   enum class Busy : uint8_t { kPassBy, kTakeOver };
 
@@ -277,12 +373,19 @@ class Table {
     }
     slots_[slot].key_lo.store(key.lo, std::memory_order_release);
     // Last: until then nobody finds the key, and whoever claims it too waits at the claim lock.
-    marks_[slot].store(MarkOf(key), std::memory_order_release);
+    SetMark(slot, MarkOf(key));
+  }
+
+  // Changes one byte, which nobody else changes, under the slot's lock; the others may be changing.
+  void SetMark(uint32_t slot, uint64_t mark) const {
+    const uint64_t before = MarksFrom(slot) & 0xFF;
+    marks_[slot / kMarksPerWord].fetch_xor((before ^ mark) << ShiftOf(slot),
+                                           std::memory_order_release);
   }
 
   TableHeader* header_;
   Slot* slots_;
-  Mark* marks_;
+  Marks* marks_;
   const Identity* identity_;
   uint32_t slot_count_;
   uint32_t probe_limit_;

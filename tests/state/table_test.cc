@@ -64,6 +64,36 @@ TEST_CASE("a key keeps its slot, and its slot starts zeroed") {
   CHECK_FALSE(table.Lock(UINT32_MAX, key));
 }
 
+TEST_CASE("finding and locking in one step, or by a guess, ends at the slot that Find tells") {
+  auto segment = MakeSegment();
+  for (const uint32_t capacity : {1U, 7U, 8U, 9U, 100U, 500U, 3000U}) {
+    auto opened = Table<Item>::Open(segment.get(), std::to_string(capacity), capacity);
+    REQUIRE(opened.ok());
+    const Table<Item>& table = *opened;
+    for (uint64_t i = 0; i < capacity; ++i) REQUIRE(table.FindOrClaim(Key(i), NeverIdle));
+    uint64_t wrong = 0;
+    for (uint64_t i = 0; i < 2 * capacity; ++i) {
+      const Hash128 key = Key(i);
+      const auto slot = table.Find(key);
+      wrong += slot.has_value() != (i < capacity);
+      const uint32_t home = table.Prefetch(key);
+      const uint32_t guess = table.Guess(key, home);
+      wrong += slot && guess >= table.slots();
+      const auto locked = table.FindAndLock(key, home);
+      wrong += static_cast<bool>(locked) != slot.has_value();
+      if (locked) {
+        wrong += locked.number() != slot || table.holder(*slot) == 0;
+        wrong += &locked.payload() != &table.at(*slot) || &locked.tag() != &table.tag(*slot);
+        locked.Unlock();
+      }
+      // A guess is any slot; whether it is the key's, its lock tells.
+      wrong += !slot && table.LockSlot(guess, key);
+    }
+    for (uint32_t slot = 0; slot < table.slots(); ++slot) wrong += table.holder(slot) != 0;
+    CHECK(wrong == 0);
+  }
+}
+
 TEST_CASE("the all-zero key is a key like any other") {
   auto segment = MakeSegment();
   const auto table = OpenItems(segment.get(), 4);
