@@ -33,15 +33,6 @@ void NameCounters(const Rule& rule, const KeyHash& hash, Spec* spec) {
   }
 }
 
-void Refund(const Spec& spec, const Terms& terms, Counter& counter, Now now, int64_t number,
-            uint64_t unused) {
-  if (spec.algorithm == Algorithm::kSlidingWindow) {
-    counter.window.Remove(number, unused);
-  } else {
-    BucketRefund(spec, terms, counter.bucket, now.mono_ns, number, unused);
-  }
-}
-
 }  // namespace
 
 std::string ShapeOf(const Rule& rule) {
@@ -67,8 +58,9 @@ absl::StatusOr<Spec> MakeSpec(const Rule& rule, const KeyHash& hash) {
   Spec spec;
   spec.algorithm = rule.algorithm;
   spec.share = rule.share;
-  spec.amount = rule.amount;
   spec.burst = rule.burst;
+  spec.terms = MakeTerms(spec, rule.amount);
+  spec.rate = Divider(std::max(rule.amount, uint64_t{1}));
   spec.share_floor = rule.share_floor;
   spec.window_ns = rule.window_ns;
   switch (rule.algorithm) {
@@ -119,54 +111,37 @@ absl::StatusOr<std::vector<Spec>> MakeSpecs(absl::Span<const Rule> rules, const 
   return specs;
 }
 
-uint64_t Leased(const Spec& spec, const Counter& counter, Now now) {
-  return spec.algorithm > Algorithm::kTokenBucket ? PeriodLeased(spec, counter.period, now) : 0;
+void FollowClock(const Spec& spec, const Terms& terms, Counter& counter, const Sight& sight,
+                 Now now) {
+  if (ClockIsBehindAs(spec.algorithm, spec, counter, sight, now)) {
+    Book(spec, terms, counter, sight, now, 0, Kind::kKept);
+  }
 }
 
-void FollowClock(const Spec& spec, const Terms& terms, Counter& counter, Now now) {
-  bool behind = false;
-  switch (spec.algorithm) {
-    case Algorithm::kSlidingWindow:
-      behind = counter.window.head - spec.width.Floor(now.mono_ns) >= kRememberedSums;
-      break;
-    case Algorithm::kTokenBucket:
-      behind = bucket_internal::ClockIsNew(spec, counter.bucket, now.mono_ns);
-      break;
-    default:
-      behind = PeriodIsAhead(spec, counter.period, now);
-      break;
-  }
-  if (behind) Book(spec, terms, counter, Look(spec, terms, counter, now), now, 0, Kind::kKept);
+Sight Look(const Spec& spec, const Terms& terms, const Counter& counter, Now now) {
+  return LookAs(spec.algorithm, spec, terms, counter, now);
+}
+
+int64_t ResetNs(const Spec& spec, const Terms& terms, const Counter& counter, const Sight& sight,
+                Now now) {
+  return ResetAs(spec.algorithm, spec, terms, counter, sight, now);
+}
+
+Booking Book(const Spec& spec, const Terms& terms, Counter& counter, const Sight& sight, Now now,
+             uint64_t cost, Kind kind) {
+  return BookAs(spec.algorithm, spec, terms, counter, sight, now, cost, kind);
 }
 
 void Settle(const Spec& spec, const Terms& terms, Counter& counter, Now now, const Held& held,
             uint64_t used) {
-  if (spec.algorithm > Algorithm::kTokenBucket) {
-    PeriodSettle(spec, counter.period, now, held, used);
-  } else if (used > held.reserved) {
-    const Sight sight = Look(spec, terms, counter, now);
-    Book(spec, terms, counter, sight, now, used - held.reserved, Kind::kKept);
-    return;
-  } else if (used == held.reserved) {
-    return;
-  } else {
-    // From the last booking first. What was booked between the first and the last is given back to
-    // the first: it is forgotten sooner, so what stays is never too little.
-    const uint64_t unused = held.reserved - used;
-    const uint64_t last = std::min(unused, held.latest);
-    Refund(spec, terms, counter, now, held.number, last);
-    if (unused != last) Refund(spec, terms, counter, now, held.first, unused - last);
-  }
-  const Sight after = Look(spec, terms, counter, now);
-  NoteEmpty(counter, now, WaitNs(spec, terms, counter, after, now, 0));
+  SettleAs(spec.algorithm, spec, terms, counter, now, held, used);
 }
 
 void Extend(const Spec& spec, const Terms& terms, Counter& counter, Now now, uint64_t more,
             Held& held) {
   if (spec.algorithm > Algorithm::kTokenBucket) {
     PeriodExtend(spec, counter.period, now, more, held);
-    const Sight after = Look(spec, terms, counter, now);
-    NoteEmpty(counter, now, WaitNs(spec, terms, counter, after, now, 0));
+    NoteEmpty(counter, now, ResetNs(spec, terms, counter, Look(spec, terms, counter, now), now));
     return;
   }
   if (more == 0) return;

@@ -26,6 +26,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "limits/calendar.h"
@@ -43,27 +45,39 @@ inline constexpr int kLeaseParts = 6;
 // and sums of a few windows never overflow.
 inline constexpr int64_t kMaxMonoNs = (int64_t{1} << 61) - 1;
 inline constexpr int64_t kMaxUnixNs = (int64_t{1} << 62) - 1;
-inline Now ClampTimes(Now now) {
-  return {.mono_ns = std::clamp(now.mono_ns, -kMaxMonoNs, kMaxMonoNs),
-          .unix_ns = std::clamp(now.unix_ns, -kMaxUnixNs, kMaxUnixNs)};
+template <int64_t kMost>
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline int64_t ClampTime(int64_t ns) {
+  const bool within = static_cast<uint64_t>(ns) + uint64_t{kMost} <= 2 * uint64_t{kMost};
+  return ABSL_PREDICT_TRUE(within) ? ns : ns < 0 ? -kMost : kMost;
+}
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline Now ClampTimes(Now now) {
+  return {.mono_ns = ClampTime<kMaxMonoNs>(now.mono_ns),
+          .unix_ns = ClampTime<kMaxUnixNs>(now.unix_ns)};
 }
 
-// A rule, made ready.
-struct Spec {
-  Algorithm algorithm = Algorithm::kSlidingWindow;
-  bool by_wall_clock = false;
-  bool share = false;
-  uint32_t tag = 0;  // of its counters' slots
+// What a request may take at most: the rule's, or an amount of its own.
+struct Terms {
   uint64_t amount = 0;
+  uint64_t size = 0;  // the amount, or the bucket's burst
+};
+
+// A rule, made ready. What every decision reads comes first.
+struct alignas(64) Spec {
+  Algorithm algorithm = Algorithm::kSlidingWindow;
+  bool share = false;
+  bool by_wall_clock = false;
+  bool leases_end = true;
+  uint32_t tag = 0;     // of its counters' slots
+  KeyHash::Start keys;  // of its counters
+  Terms terms;          // of its own amount
+  Divider width;  // of a sub-window; periods: of a lease's; divides nothing when leases do not end
+  int64_t window_ns = 0;  // periods: none is longer
+  Divider window;
+  Divider rate;  // by its own amount
   uint64_t burst = 0;
   uint64_t share_floor = 0;
-  int64_t window_ns = 0;  // periods: none is longer
   int64_t anchor_ns = 0;
-  Divider window;
-  Divider width;  // of a sub-window; periods: of a lease's; divides nothing when leases do not end
-  bool leases_end = true;
   Calendar calendar;
-  KeyHash::Start keys;        // of its counters
   KeyHash::Start outputs;     // of what its keys' outputs have been
   KeyHash::Start overrides;   // of amounts that are others for a while
   KeyHash::Start share_keys;  // of its share
@@ -77,11 +91,6 @@ absl::StatusOr<std::vector<Spec>> MakeSpecs(absl::Span<const Rule> rules, const 
 // What shapes a rule's counters in memory: rules of equal names and shapes share counters.
 std::string ShapeOf(const Rule& rule);
 
-// What a request may take at most: the rule's, or an amount of its own.
-struct Terms {
-  uint64_t amount = 0;
-  uint64_t size = 0;  // the amount, or the bucket's burst
-};
 inline Terms MakeTerms(const Spec& spec, uint64_t amount) {
   const bool bucket = spec.algorithm == Algorithm::kTokenBucket;
   return {amount, bucket && spec.burst != 0 && amount != 0 ? spec.burst : amount};
@@ -118,12 +127,11 @@ struct Counter {
 };
 static_assert(sizeof(Counter) == 104, "with the table's 24 bytes, a slot is two cache lines");
 
-// Moments of mono_ns in steps of about a second, rounded up.
+// Moments of mono_ns in steps of about a second, rounded up; those beyond the last step are never.
 constexpr int32_t ToCoarse(int64_t mono_ns) {
   constexpr int kBits = 30;
-  return mono_ns == kNever ? INT32_MAX
-                           : static_cast<int32_t>((mono_ns >> kBits) +
-                                                  ((mono_ns & ((int64_t{1} << kBits) - 1)) != 0));
+  const int64_t steps = -(-mono_ns >> kBits);
+  return static_cast<int32_t>(std::min<int64_t>(steps, INT32_MAX));
 }
 constexpr int64_t FromCoarse(int32_t coarse) {
   return coarse == INT32_MAX ? kNever : static_cast<int64_t>(coarse) * (int64_t{1} << 30);
@@ -133,23 +141,28 @@ inline bool IsIdle(const Counter& counter, Now now) {
   return FromCoarse(counter.empty_after) <= now.mono_ns;
 }
 
-// A counter at one moment: what a decision needs to know of it, worked out once. These are in
-// arithmetic.h.
+// The period of a counter at some time, not yet stored.
+struct PeriodSight {
+  enum class Change : uint8_t { kNone, kBegins, kFallsBack, kMoves };
+  Change change = Change::kNone;
+  int64_t end_ns = 0;
+  uint64_t settled = 0;
+  uint64_t leased = 0;  // reserved and not ended
+};
+
+// A counter at one moment: what a decision needs to know of it, worked out once.
 struct Sight {
   uint64_t used = 0;   // booked and not yet forgotten
-  int64_t number = 0;  // window: of the sub-window
+  int64_t number = 0;  // of the sub-window; periods: of the lease's
   uint64_t carry = 0;  // bucket
+  PeriodSight period;
 };
-inline Sight Look(const Spec& spec, const Terms& terms, const Counter& counter, Now now);
-// Of what is used, what is leased.
-uint64_t Leased(const Spec& spec, const Counter& counter, Now now);
+// What follows is inline, for an algorithm that the caller knows, in arithmetic.h.
+Sight Look(const Spec& spec, const Terms& terms, const Counter& counter, Now now);
 
-// Until at most `keep` is used if nothing else is booked; 0 when that is so now.
-inline int64_t WaitNs(const Spec& spec, const Terms& terms, const Counter& counter,
-                      const Sight& sight, Now now, uint64_t keep);
-// The shortest wait after which `cost` fits if nothing else is booked; kNever when it can not.
-inline int64_t RetryAfterNs(const Spec& spec, const Terms& terms, const Counter& counter,
-                            const Sight& sight, Now now, uint64_t cost);
+// Until nothing is used if nothing else is booked; 0 when that is so now. `sight` is of now.
+int64_t ResetNs(const Spec& spec, const Terms& terms, const Counter& counter, const Sight& sight,
+                Now now);
 
 struct Booking {
   int64_t number = 0;      // of the sub-window it went to
@@ -158,12 +171,14 @@ struct Booking {
 };
 enum class Kind : uint8_t { kKept, kHeld };
 // Books `cost`, fit or not; held until it is settled, or kept for good. `sight` is of now.
-inline Booking Book(const Spec& spec, const Terms& terms, Counter& counter, const Sight& sight,
-                    Now now, uint64_t cost, Kind kind);
+Booking Book(const Spec& spec, const Terms& terms, Counter& counter, const Sight& sight, Now now,
+             uint64_t cost, Kind kind);
 
 // Brings a counter along when the clock has stepped back further than it waits for. A refusal must
-// do so too: a counter that only refuses would else wait until the clock has caught up.
-void FollowClock(const Spec& spec, const Terms& terms, Counter& counter, Now now);
+// do so too: a counter that only refuses would else wait until the clock has caught up. `sight` is
+// of now.
+void FollowClock(const Spec& spec, const Terms& terms, Counter& counter, const Sight& sight,
+                 Now now);
 
 // What a reservation booked last, when it booked first, and what it has in all.
 struct Held {

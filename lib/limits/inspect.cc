@@ -45,7 +45,7 @@ class Reader {
   std::optional<CounterReport> Report(const Counter& counter, const Known& known,
                                       Hash128 key) const {
     const Spec& spec = *known.spec;
-    const Terms terms = MakeTerms(spec, spec.amount);
+    const Terms& terms = spec.terms;
     CounterReport report;
     report.rule = known.rule.name;
     report.algorithm = spec.algorithm;
@@ -53,8 +53,8 @@ class Reader {
     const Sight sight = Look(spec, terms, counter, now_);
     if (sight.used == 0) return std::nullopt;
     report.used = sight.used;
-    report.reserved = Leased(spec, counter, now_);
-    report.reset_ns = WaitNs(spec, terms, counter, sight, now_, 0);
+    report.reserved = sight.period.leased;
+    report.reset_ns = ResetNs(spec, terms, counter, sight, now_);
     char bytes[16];
     std::memcpy(bytes, &key.hi, 8);
     std::memcpy(bytes + 8, &key.lo, 8);

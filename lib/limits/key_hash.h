@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "base/hash.h"
 #include "base/saturating.h"
 
@@ -35,13 +36,26 @@ class KeyHash {
         multipliers_[word][row] = static_cast<uint128>(made.hi) << 64 | made.lo;
       }
     }
+    for (size_t size = 0; size <= kLongestDirect; ++size) {
+      for (int row = 0; row < 2; ++row) lengths_[size][row] = multipliers_[2][row] * size;
+    }
   }
 
   uint64_t seed() const { return seed_; }
 
+  // A sum in two words: as one, it would be copied by way of a vector register and memory.
+  struct Sum128 {
+    uint64_t low = 0, high = 0;
+    ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(uint128 n) {
+      const uint128 sum = (static_cast<uint128>(high) << 64 | low) + n;
+      low = static_cast<uint64_t>(sum);
+      high = static_cast<uint64_t>(sum >> 64);
+    }
+  };
+
   // What all keys of one name space begin with. Different names, different starts.
   struct Start {
-    uint128 rows[2] = {0, 0};
+    Sum128 rows[2];
   };
   Start Begin(Hash128 name_space) const {
     Start start;
@@ -50,21 +64,28 @@ class KeyHash {
     return start;
   }
 
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Hash128 operator()(Start start, std::string_view text) const {
-    if (text.size() > kLongestDirect) return Long(start, text);
+  // Of a note about what has a hash already.
+  Hash128 operator()(const Start& start, Hash128 key) const {
+    return (*this)(start, {reinterpret_cast<const char*>(&key), sizeof(key)});
+  }
+
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Hash128 operator()(const Start& start, std::string_view text) const {
     const char* bytes = text.data();
     const size_t size = text.size();
-    Add(start, 2, size);
+    if (ABSL_PREDICT_FALSE(size > kLongestDirect)) return Long(start, text);
+    Start sum = start;
+    for (int row = 0; row < 2; ++row) sum.rows[row].Add(lengths_[size][row]);
     if (size < 8) {
-      if (size != 0) Add(start, 3, Short(bytes, size));
-      return Finish(start);
+      if (size != 0) Add(sum, 3, Short(bytes, size));
+      return Finish(sum);
     }
-    // Whole words from the front, then the last eight bytes: they may overlap, and the length says
-    // by how much.
-    size_t word = 3;
-    for (size_t at = 0; at + 8 < size; at += 8) Add(start, word++, Load(bytes + at));
-    Add(start, word, Load(bytes + size - 8));
-    return Finish(start);
+    // The last eight bytes, and before them whole words from the front: they may overlap, and the
+    // length says by how much.
+    const size_t last = 2 + (size + 7) / 8;
+    Add(sum, last, Load(bytes + size - 8));
+#pragma GCC unroll 1
+    for (size_t word = 3; word < last; ++word, bytes += 8) Add(sum, word, Load(bytes));
+    return Finish(sum);
   }
 
  private:
@@ -90,15 +111,13 @@ class KeyHash {
   }
 
   void Add(Start& start, size_t word, uint64_t value) const {
-    start.rows[0] += multipliers_[word][0] * value;
-    start.rows[1] += multipliers_[word][1] * value;
+    start.rows[0].Add(multipliers_[word][0] * value);
+    start.rows[1].Add(multipliers_[word][1] * value);
   }
 
-  static Hash128 Finish(const Start& start) {
-    return {static_cast<uint64_t>(start.rows[0] >> 64), static_cast<uint64_t>(start.rows[1] >> 64)};
-  }
+  static Hash128 Finish(const Start& start) { return {start.rows[0].high, start.rows[1].high}; }
 
-  Hash128 Long(Start start, std::string_view text) const {
+  ABSL_ATTRIBUTE_NOINLINE Hash128 Long(Start start, std::string_view text) const {
     const Hash128 digest = SipHash(seed_, text);
     Add(start, 2, text.size());
     Add(start, 3, digest.hi);
@@ -108,6 +127,7 @@ class KeyHash {
 
   uint64_t seed_;
   uint128 multipliers_[kWords][2];
+  uint128 lengths_[kLongestDirect + 1][2];  // what a length adds
 };
 
 }  // namespace weir::limits

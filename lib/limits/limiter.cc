@@ -1,12 +1,12 @@
 // Decisions over several counters: find them, lock them in order, judge all, book all or none.
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <optional>
 #include <utility>
 
 #include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "absl/status/status.h"
 #include "base/hash.h"
 #include "base/saturating.h"
@@ -14,7 +14,9 @@
 #include "limits/arithmetic.h"
 #include "limits/counter.h"
 #include "limits/directory.h"
+#include "limits/joint.h"
 #include "limits/judge.h"
+#include "limits/ledger.h"
 #include "limits/quantile.h"
 #include "limits/rules.h"
 #include "limits/share.h"
@@ -23,8 +25,6 @@
 
 namespace weir::limits {
 namespace {
-
-using Entries = absl::InlinedVector<Reservation::Entry, 4>;
 
 // What all limiters of a segment share beside the table.
 struct Common {
@@ -39,23 +39,23 @@ class TableLimiter final : public Limiter {
                Common* common)
       : rules_(std::move(rules)),
         specs_(std::move(specs)),
+        rule_count_(specs_.size()),
         restarted_(std::move(restarted)),
         hash_(hash),
         options_(options),
         table_(table),
+        ledger_(hash_, table_),
         common_(common) {}
 
   absl::Span<const Rule> rules() const override { return rules_; }
   absl::Span<const std::string> restarted() const override { return restarted_; }
 
   Decision Reserve(absl::Span<const Charge> charges, Now now, Reservation* held) override {
-    Entries& entries = EntriesOf(held);
-    entries.clear();
-    return Decide(charges, ClampTimes(now), &entries);
+    return Decide(charges, now, &EntriesOf(held));
   }
 
   Decision Take(absl::Span<const Charge> charges, Now now) override {
-    return Decide(charges, ClampTimes(now), nullptr);
+    return Decide(charges, now, nullptr);
   }
 
   Decision TopUp(Reservation* held, absl::Span<const uint64_t> more, Now now) override {
@@ -72,13 +72,15 @@ class TableLimiter final : public Limiter {
       part.charge = &charges[i];
       part.spec = &specs_[entry.rule];
       part.key = {entry.key_hi, entry.key_lo};
+      part.slot = table_.Prefetch(part.key);
       part.terms = MakeTerms(*part.spec, entry.amount);
     }
     for (size_t i = 0; i < entries.size(); ++i) {
       if (parts[i].spec->share) AddShareParts(parts, i);
     }
     Decision decision;
-    DecideParts(parts, charges.size(), ClampTimes(now), nullptr, &entries, decision);
+    Joint(table_, {parts.data(), parts.size()}, charges.size(), ClampTimes(now), &decision)
+        .Decide(nullptr, &entries, options_.full_admits);
     return decision;
   }
 
@@ -105,21 +107,20 @@ class TableLimiter final : public Limiter {
     now = ClampTimes(now);
     const Spec& spec = specs_[charge.rule];
     const Terms terms = TermsOf(charge, spec, now);
-    BookAt(spec, terms, hash_(spec.keys, charge.key), charge.cost, now);
-    if (spec.share) BookAt(spec, terms, spec.share_sums[kShareUse], charge.cost, now);
+    ledger_.Book(spec, terms, hash_(spec.keys, charge.key), charge.cost, now);
+    if (spec.share) ledger_.Book(spec, terms, spec.share_sums[kShareUse], charge.cost, now);
   }
 
   Verdict Peek(const Charge& charge, Now now) const override {
     now = ClampTimes(now);
     Parts parts;
-    Decision decision;
     if (!Prepare({&charge, 1}, now, parts)) {
-      SetImpossible(charge, decision.verdicts.emplace_back());
-      return decision.verdicts[0];
+      Verdict impossible;
+      SetImpossible(charge, impossible);
+      return impossible;
     }
-    do {
-      FindAll(parts);
-    } while (!JudgeAll(parts, 1, now, decision));
+    Decision decision;
+    Joint(table_, {parts.data(), parts.size()}, 1, now, &decision).Peek();
     return decision.verdicts[0];
   }
 
@@ -131,7 +132,7 @@ class TableLimiter final : public Limiter {
     const int64_t until_ns =
         ClampTimes({SaturatingAdd(now.mono_ns, std::max(for_ns, int64_t{0})), 0}).mono_ns;
     const Hash128 name = OverrideName(specs_[rule], key);
-    const bool done = WithSlot(name, now, [&](uint32_t slot) {
+    const bool done = WithSlot(table_, name, now, [&](uint32_t slot) {
       Counter& note = table_.at(slot);
       table_.tag(slot) = MakeTag(SlotKind::kOverride, RecordOf(specs_[rule].tag));
       StoreInOrder(note.words[OverrideWords::kUntil], uint64_t{0});
@@ -147,86 +148,130 @@ class TableLimiter final : public Limiter {
   }
 
  private:
-  Decision Decide(absl::Span<const Charge> charges, Now now, Entries* held) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Decision Decide(absl::Span<const Charge> charges, Now now,
+                                               Entries* made) {
+    if (ABSL_PREDICT_TRUE(charges.size() == 1 && IsPlain(charges[0]))) {
+      return DecideOne(charges[0], now, made);
+    }
     Decision decision;
-    if (charges.size() == 1 && DecideOne(charges[0], now, held, decision)) return decision;
-    DecideMany(charges, now, held, decision);
+    DecideMany(charges, now, made, decision);
     return decision;
   }
 
-  void DecideMany(absl::Span<const Charge> charges, Now now, Entries* held, Decision& decision) {
+  ABSL_ATTRIBUTE_NOINLINE void DecideMany(absl::Span<const Charge> charges, Now now, Entries* made,
+                                          Decision& decision) {
+    now = ClampTimes(now);
+    if (made != nullptr) made->clear();
     Parts parts;
     if (!Prepare(charges, now, parts)) return RefuseImpossible(parts, decision);
     // Before anything is booked, so that running out of memory books nothing.
-    if (held != nullptr) held->reserve(charges.size());
-    DecideParts(parts, charges.size(), now, held, nullptr, decision);
+    if (made != nullptr) made->reserve(charges.size());
+    Joint(table_, {parts.data(), parts.size()}, charges.size(), now, &decision)
+        .Decide(made, nullptr, options_.full_admits);
   }
 
-  // The usual case, one counter that exists: what DecideParts does, with nothing to collect, sort
-  // or take back. False, with nothing done, when it is not that case.
-  bool DecideOne(const Charge& charge, Now now, Entries* made, Decision& decision) const {
-    if (charge.rule >= specs_.size() || !charge.model.empty()) return false;
-    Part part;
-    part.spec = &specs_[charge.rule];
-    if (part.spec->share) return false;
-    part.charge = &charge;
-    part.key = hash_(part.spec->keys, charge.key);
-    const auto slot = table_.Find(part.key);
-    if (!slot) return false;
-    part.slot = *slot;
-    part.terms = TermsOf(charge, *part.spec, now);
-    if (!table_.Lock(part.slot, part.key)) return false;
-    Counter& counter = table_.at(part.slot);
-    Verdict& verdict = decision.verdicts.emplace_back();  // one fits without asking for memory
-    part.sight = Judge(part, counter, now, verdict);
-    decision.admitted = verdict.admitted;
-    if (verdict.admitted) {
-      Reservation::Entry unkept;
-      BookCounter(part, counter, now, made != nullptr ? Kind::kHeld : Kind::kKept, verdict,
-                  made != nullptr ? made->emplace_back() : unkept);
-    } else {
-      decision.binding = 0;
-      decision.retry_after_ns = verdict.retry_after_ns;
-      verdict.reset_ns = ResetNs(part, counter, part.sight, now);
-      FollowClock(*part.spec, part.terms, counter, now);
-    }
-    table_.Unlock(part.slot);
-    return true;
+  // Is its counter all that it needs?
+  bool IsPlain(const Charge& charge) const {
+    return charge.rule < rule_count_ && !specs_[charge.rule].share &&
+           !(charge.learned && !charge.model.empty());
   }
 
-  // The first `count` parts are asked; the rest are sums of their shares. Books to `made`, or on
-  // top of `extended`.
-  void DecideParts(Parts& parts, size_t count, Now now, Entries* made, Entries* extended,
-                   Decision& decision) {
-    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-      decision.table_full = false;
-      if (!FindAll(parts)) {
-        // A counter that does not exist yet is made only when nothing else refuses.
-        if (!JudgeAll(parts, count, now, decision)) continue;
-        if (!decision.admitted) FollowClocks(parts, now);
-        if (!decision.admitted && parts.size() == count) return;
-        if (!ClaimAll(parts, count, now, decision)) return;
-      }
-      if (Commit(parts, count, now, decision, made, extended)) return;
+  // The usual case, one counter that exists: what Joint does, with nothing to collect, order or
+  // take back.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Decision DecideOne(const Charge& charge, Now now, Entries* made) {
+    const Spec& spec = specs_[charge.rule];
+    const Hash128 key = hash_(spec.keys, charge.key);
+    // First of all: while this memory comes, the processor may still be at the decision before.
+    const uint32_t home = table_.Prefetch(key);
+    Decision decision;
+    // Now, while the compiler knows that the vectors are empty; one fits without asking for memory.
+    Verdict& verdict = decision.verdicts.emplace_back();
+    Reservation::Entry* entry = nullptr;
+    if (made != nullptr) {
+      made->clear();
+      entry = &made->emplace_back();
     }
-    GiveUp(parts, count, now, decision);
+    now = ClampTimes(now);
+    const Terms terms = TermsOf(charge, spec, now);
+    const CounterTable::Locked slot = table_.FindAndLock(key, home);
+    if (ABSL_PREDICT_FALSE(!slot)) {
+      decision.verdicts.clear();
+      DecideMany({&charge, 1}, now, made, decision);
+      return decision;
+    }
+    WithAlgorithm(spec.algorithm, [&](Algorithm algorithm) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      DecideLocked(algorithm, charge, spec, terms, slot, key, now, entry, decision, verdict);
+    });
+    if (made != nullptr && !decision.admitted) made->clear();
+    return decision;
+  }
+
+  // Judges, books and unlocks.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static void DecideLocked(Algorithm algorithm, const Charge& charge,
+                                                        const Spec& spec, const Terms& terms,
+                                                        const CounterTable::Locked& slot,
+                                                        Hash128 key, Now now,
+                                                        Reservation::Entry* entry,
+                                                        Decision& decision, Verdict& verdict) {
+    Counter& counter = slot.payload();
+    Answer answer = AnswerAs(algorithm, spec, terms, counter, now, charge.cost);
+    if (ABSL_PREDICT_FALSE(!answer.admitted)) {
+      return RefuseLocked(algorithm, charge, spec, terms, slot, now, answer, decision, verdict);
+    }
+    const uint64_t reserved = WithHeadroom(charge, counter.learned, answer.room);
+    slot.tag() = spec.tag;
+    const Booking booking = BookAs(algorithm, spec, terms, counter, answer.sight, now, reserved,
+                                   entry != nullptr ? Kind::kHeld : Kind::kKept);
+    slot.Unlock();
+    answer.room -= reserved;
+    decision.admitted = true;
+    WriteVerdict(charge.rule, terms, answer, 0, verdict);
+    verdict.reserved = reserved;
+    verdict.reset_ns = booking.reset_ns;
+    if (entry == nullptr) return;
+    NameEntry(charge, terms.amount, slot.number(), key, *entry);
+    NoteBooking(booking, reserved, *entry);
+  }
+
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static void RefuseLocked(Algorithm algorithm, const Charge& charge,
+                                                        const Spec& spec, const Terms& terms,
+                                                        const CounterTable::Locked& slot, Now now,
+                                                        const Answer& answer, Decision& decision,
+                                                        Verdict& verdict) {
+    Counter& counter = slot.payload();
+    const int64_t retry_after_ns =
+        RetryAs(algorithm, spec, terms, counter, answer.sight, now, charge.cost);
+    const int64_t reset_ns = ResetAs(algorithm, spec, terms, counter, answer.sight, now);
+    if (ABSL_PREDICT_FALSE(ClockIsBehindAs(algorithm, spec, counter, answer.sight, now))) {
+      const Sight copy = answer.sight;  // that its address is taken keeps a value in memory
+      FollowClock(spec, terms, counter, copy, now);
+    }
+    slot.Unlock();
+    decision.binding = 0;
+    decision.retry_after_ns = retry_after_ns;
+    WriteVerdict(charge.rule, terms, answer, retry_after_ns, verdict);
+    verdict.reset_ns = reset_ns;
   }
 
   // Hashes the keys. False when a charge can not be meant.
   bool Prepare(absl::Span<const Charge> charges, Now now, Parts& parts) const {
-    bool possible = true;
-    for (const Charge& charge : charges) {
-      Part& part = parts.emplace_back();
+    parts.resize(charges.size());
+    bool possible = true, plain = true;
+    Part* const first = parts.data();
+    for (size_t i = 0; i < charges.size(); ++i) {
+      const Charge& charge = charges[i];
+      Part& part = first[i];
       part.charge = &charge;
-      if (charge.rule < specs_.size()) {
+      if (ABSL_PREDICT_TRUE(charge.rule < rule_count_)) {
         part.spec = &specs_[charge.rule];
         part.key = hash_(part.spec->keys, charge.key);
-        table_.Prefetch(part.key);
+        part.slot = table_.Prefetch(part.key);
         part.terms = TermsOf(charge, *part.spec, now);
+        plain = plain && !part.spec->share && charge.model.empty();
       }
-      possible = possible && IsPossible(parts, parts.size() - 1);
+      possible = possible && IsPossible(first, i);
     }
-    if (!possible) return false;
+    if (plain || !possible) return possible;
     for (size_t i = 0; i < charges.size(); ++i) {
       if (charges[i].learned && !charges[i].model.empty()) FindLearned(parts[i]);
       if (parts[i].spec->share) AddShareParts(parts, i);
@@ -242,20 +287,28 @@ class TableLimiter final : public Limiter {
   }
 
   // The amount that holds for a charge, and the bucket that goes with it.
-  Terms TermsOf(const Charge& charge, const Spec& spec, Now now) const {
-    if (charge.amount != kAmountOfRule) return MakeTerms(spec, std::min(charge.amount, kMaxAmount));
-    if (now.mono_ns < common_->overrides_until.load(std::memory_order_relaxed)) {
-      for (const auto& key : {std::optional(charge.key), std::optional<std::string_view>()}) {
-        const Hash128 name = OverrideName(spec, key);
-        const auto slot = table_.Find(name);
-        if (!slot || !table_.Lock(*slot, name)) continue;
-        const uint64_t amount = table_.at(*slot).words[OverrideWords::kAmount];
-        const auto until = static_cast<int64_t>(table_.at(*slot).words[OverrideWords::kUntil]);
-        table_.Unlock(*slot);
-        if (now.mono_ns < until) return MakeTerms(spec, amount);
-      }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Terms TermsOf(const Charge& charge, const Spec& spec,
+                                             Now now) const {
+    if (ABSL_PREDICT_FALSE(charge.amount != kAmountOfRule)) {
+      return MakeTerms(spec, std::min(charge.amount, kMaxAmount));
     }
-    return MakeTerms(spec, spec.amount);
+    const int64_t until = common_->overrides_until.load(std::memory_order_relaxed);
+    return ABSL_PREDICT_FALSE(now.mono_ns < until) ? OverriddenTerms(charge, spec, now)
+                                                   : spec.terms;
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE Terms OverriddenTerms(const Charge& charge, const Spec& spec,
+                                                Now now) const {
+    for (const auto& key : {std::optional(charge.key), std::optional<std::string_view>()}) {
+      const Hash128 name = OverrideName(spec, key);
+      const CounterTable::Locked slot = table_.FindAndLock(name, table_.Prefetch(name));
+      if (!slot) continue;
+      const uint64_t amount = slot.payload().words[OverrideWords::kAmount];
+      const auto until = static_cast<int64_t>(slot.payload().words[OverrideWords::kUntil]);
+      slot.Unlock();
+      if (now.mono_ns < until) return MakeTerms(spec, amount);
+    }
+    return spec.terms;
   }
 
   // Hashes of models tell them apart well enough for a guess; 0 means that none was named.
@@ -263,14 +316,9 @@ class TableLimiter final : public Limiter {
     return model.empty() ? 0 : std::max<uint32_t>(1, static_cast<uint32_t>(hash_({}, model).lo));
   }
 
-  // The notes about a counter are named after it.
-  Hash128 NoteName(const KeyHash::Start& start, Hash128 key) const {
-    return hash_(start, {reinterpret_cast<const char*>(&key), sizeof(key)});
-  }
-
   void FindLearned(Part& part) const {
     part.model = ModelHash(part.charge->model);
-    const Hash128 name = NoteName(part.spec->outputs, part.key);
+    const Hash128 name = hash_(part.spec->outputs, part.key);
     const auto slot = table_.Find(name);
     if (!slot || !table_.Lock(*slot, name)) return;
     part.learned = Outputs::Learned(table_.at(*slot), part.model);
@@ -287,286 +335,23 @@ class TableLimiter final : public Limiter {
       part.terms = asked.terms;
       part.kind = i == kShareNote ? SlotKind::kShare : SlotKind::kShareSum;
       part.key =
-          i == kShareNote ? NoteName(asked.spec->share_keys, asked.key) : asked.spec->share_sums[i];
-      table_.Prefetch(part.key);
+          i == kShareNote ? hash_(asked.spec->share_keys, asked.key) : asked.spec->share_sums[i];
+      part.slot = table_.Prefetch(part.key);
     }
   }
 
-  bool FindAll(Parts& parts) const {
-    bool all = true;
-    for (Part& part : parts) {
-      part.slot = table_.Find(part.key).value_or(kNoSlot);
-      all = all && part.slot != kNoSlot;
-    }
-    return all;
-  }
-
-  // Judges every part under lock, changing nothing; a part without a slot is an empty counter.
-  // False when a counter changed hands.
-  bool JudgeAll(Parts& parts, size_t count, Now now, Decision& decision) const {
-    LockedParts locked(table_);
-    if (!locked.Lock(parts)) return false;
-    JudgeLocked(parts, count, now, decision);
-    NoteResets(parts, now, decision);
-    return true;
-  }
-
-  // After a refusal that no counter has noted.
-  void FollowClocks(const Parts& parts, Now now) const {
-    for (const Part& part : parts) {
-      if (part.kind == SlotKind::kShare || !table_.Lock(part.slot, part.key)) continue;
-      FollowClock(*part.spec, part.terms, table_.at(part.slot), now);
-      table_.Unlock(part.slot);
-    }
-  }
-
-  const Counter& CounterOf(const Part& part) const {
-    return part.slot == kNoSlot ? kEmptyCounter : table_.at(part.slot);
-  }
-
-  // The share of a part; `empty` stands for what has no slot yet.
-  Share ShareAt(const Parts& parts, const Part& part,
-                std::array<Counter, kShareParts>& empty) const {
-    Share share;
-    share.own = &CounterOf(part);
-    for (uint32_t i = 0; i < kShareParts; ++i) {
-      const uint32_t slot = parts[part.share + i].slot;
-      share.sums[i] = slot == kNoSlot ? &empty[i] : &table_.at(slot);
-    }
-    return share;
-  }
-
-  void JudgeLocked(Parts& parts, size_t count, Now now, Decision& decision) const {
-    decision.binding = -1;
-    decision.retry_after_ns = 0;
-    decision.verdicts.clear();
-    for (size_t i = 0; i < count; ++i) {
-      Part& part = parts[i];
-      Verdict& verdict = decision.verdicts.emplace_back();
-      if (part.share == 0) {
-        part.sight = Judge(part, CounterOf(part), now, verdict);
-      } else {
-        std::array<Counter, kShareParts> empty{};
-        part.sight = JudgeShare(part, ShareAt(parts, part, empty), now, verdict);
-      }
-    }
-    FindBinding(decision);
-  }
-
-  void NoteResets(const Parts& parts, Now now, Decision& decision) const {
-    for (size_t i = 0; i < decision.verdicts.size(); ++i) {
-      const Part& part = parts[i];
-      if (part.slot == kNoSlot) continue;
-      decision.verdicts[i].reset_ns = ResetNs(part, table_.at(part.slot), part.sight, now);
-    }
-  }
-
-  // A slot for every part that has none. False: the table is full, and `decision` says so.
-  bool ClaimAll(Parts& parts, size_t count, Now now, Decision& decision) const {
-    for (size_t i = 0; i < parts.size(); ++i) {
-      if (parts[i].slot != kNoSlot) continue;
-      int64_t soonest_ns = kNever;
-      const auto slot = table_.FindOrClaim(parts[i].key, [&](const Counter& counter) {
-        soonest_ns = std::min(soonest_ns, FromCoarse(counter.empty_after));
-        return IsIdle(counter, now);
-      });
-      if (slot) {
-        parts[i].slot = *slot;
-        continue;
-      }
-      decision.table_full = true;
-      Verdict& verdict = decision.verdicts[i < count ? i : 0];
-      verdict.admitted = false;
-      // Somebody worked on every slot in reach: no time to name but the next moment.
-      verdict.retry_after_ns =
-          soonest_ns == kNever ? int64_t{1} : SaturatingSub(soonest_ns, now.mono_ns);
-    }
-    if (!decision.table_full || options_.full_admits) return true;
-    FindBinding(decision);
-    return false;
-  }
-
-  // Decides with all counters locked, and books if all admit. False when a counter changed hands.
-  bool Commit(Parts& parts, size_t count, Now now, Decision& decision, Entries* made,
-              Entries* extended) {
-    LockedParts locked(table_);
-    if (!locked.Lock(parts)) return false;
-    JudgeLocked(parts, count, now, decision);
-    if (!decision.admitted) {
-      NoteResets(parts, now, decision);
-      for (size_t i = 0; i < count; ++i) {
-        if (parts[i].slot == kNoSlot) continue;
-        FollowClock(*parts[i].spec, parts[i].terms, table_.at(parts[i].slot), now);
-      }
-    }
-    for (size_t i = 0; i < count; ++i) {
-      if (parts[i].share != 0) NoteAsked(parts, parts[i], now, decision.verdicts[i]);
-      if (!decision.admitted) continue;
-      if (extended != nullptr) {
-        ExtendLocked(parts, parts[i], now, decision.verdicts[i], (*extended)[i]);
-      } else {
-        Reservation::Entry unkept;
-        Reservation::Entry& entry = made != nullptr ? made->emplace_back() : unkept;
-        BookLocked(parts, parts[i], now, made != nullptr ? Kind::kHeld : Kind::kKept,
-                   decision.verdicts[i], entry);
-      }
-    }
-    return true;
-  }
-
-  void NoteAsked(const Parts& parts, const Part& part, Now now, const Verdict& verdict) const {
-    if (parts[part.share].slot == kNoSlot) return;
-    std::array<Counter, kShareParts> empty{};
-    NoteDemand(*part.spec, part.terms, ShareAt(parts, part, empty), now, part.charge->weight,
-               !verdict.admitted);
-    for (uint32_t i = 0; i < kShareParts; ++i) {
-      const Part& sum = parts[part.share + i];
-      if (sum.slot != kNoSlot) table_.tag(sum.slot) = MakeTag(sum.kind, RecordOf(part.spec->tag));
-    }
-  }
-
-  void BookLocked(const Parts& parts, const Part& part, Now now, Kind kind, Verdict& verdict,
-                  Reservation::Entry& entry) const {
-    if (part.slot == kNoSlot) return NameEntry(part, entry);
-    Counter& counter = table_.at(part.slot);
-    if (part.share != 0) {
-      // First the whole, then the key's own: dying in between must not give room away.
-      std::array<Counter, kShareParts> empty{};
-      const ShareBooking booked = BookShare(*part.spec, part.terms, ShareAt(parts, part, empty),
-                                            now, WithHeadroom(part, counter, verdict.remaining));
-      entry.share_booked_at = booked.number;
-      entry.meek = booked.meek;
-    }
-    BookCounter(part, counter, now, kind, verdict, entry);
-  }
-
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void BookCounter(const Part& part, Counter& counter, Now now,
-                                                Kind kind, Verdict& verdict,
-                                                Reservation::Entry& entry) const {
-    NameEntry(part, entry);
-    table_.tag(part.slot) = part.spec->tag;
-    verdict.reserved = WithHeadroom(part, counter, verdict.remaining);
-    verdict.remaining -= std::min(verdict.remaining, verdict.reserved);
-    const Booking booking =
-        limits::Book(*part.spec, part.terms, counter, part.sight, now, verdict.reserved, kind);
-    verdict.reset_ns = booking.reset_ns;
-    entry.reserved = entry.latest = verdict.reserved;
-    entry.first_at = entry.booked_at = booking.number;
-    entry.period_end = booking.period_end;
-  }
-
-  void ExtendLocked(const Parts& parts, const Part& part, Now now, Verdict& verdict,
-                    Reservation::Entry& entry) const {
-    if (part.slot == kNoSlot) return;
-    const uint64_t more = part.charge->cost;
-    if (part.share != 0) {
-      std::array<Counter, kShareParts> empty{};
-      entry.share_booked_at =
-          BookShare(*part.spec, part.terms, ShareAt(parts, part, empty), now, more).number;
-    }
-    Held held = HeldBy(entry);
-    Extend(*part.spec, part.terms, table_.at(part.slot), now, more, held);
-    verdict.reserved = more;
-    verdict.remaining -= std::min(verdict.remaining, more);
-    const Counter& counter = table_.at(part.slot);
-    verdict.reset_ns = ResetNs(part, counter, Look(*part.spec, part.terms, counter, now), now);
-    entry.slot = part.slot;
-    entry.reserved = held.reserved;
-    entry.latest = held.latest;
-    entry.booked_at = held.number;
-    entry.period_end = held.period_end;
-  }
-
-  // Every attempt lost its counter to another key: the table is too small for what goes on.
-  void GiveUp(Parts& parts, size_t count, Now now, Decision& decision) const {
-    for (Part& part : parts) part.slot = kNoSlot;
-    JudgeLocked(parts, count, now, decision);
-    decision.table_full = true;
-    if (options_.full_admits) return;
-    for (Verdict& verdict : decision.verdicts) {
-      verdict.admitted = false;
-      verdict.retry_after_ns = std::max(verdict.retry_after_ns, int64_t{1});
-    }
-    FindBinding(decision);
-  }
-
-  void SettleOne(const Reservation::Entry& entry, const Actual& actual, Now now) {
-    if (entry.rule >= specs_.size()) return;
-    const Spec& spec = specs_[entry.rule];
-    const Terms terms = MakeTerms(spec, entry.amount);
-    const Hash128 key{entry.key_hi, entry.key_lo};
-    const uint64_t excess = actual.cost > entry.reserved ? actual.cost - entry.reserved : 0;
-    if (table_.Lock(entry.slot, key)) {
-      Counter& counter = table_.at(entry.slot);
-      limits::Settle(spec, terms, counter, now, HeldBy(entry), actual.cost);
-      if (actual.learn && entry.model == 0) {
-        Quantile90 learned(counter.learned);
-        learned.Add(actual.headroom_used);
-        counter.learned = learned.state();
-      }
-      table_.Unlock(entry.slot);
-    } else if (excess != 0) {
-      // The booking has expired and the slot is another's; what exceeded it is news all the same.
-      BookAt(spec, terms, key, excess, now);
-    }
-    if (spec.share) SettleShare(spec, terms, entry, actual.cost, now);
-    if (actual.learn && entry.model != 0) Learn(spec, key, entry.model, actual.headroom_used, now);
-  }
-
-  void SettleShare(const Spec& spec, const Terms& terms, const Reservation::Entry& entry,
-                   uint64_t cost, Now now) {
-    Held held = HeldBy(entry);
-    held.number = entry.share_booked_at;
-    held.first = entry.first_at;
-    for (const SharePart part : {kShareUse, kShareMeek}) {
-      if (part == kShareMeek && !entry.meek) continue;
-      const auto slot = table_.Find(spec.share_sums[part]);
-      if (!slot || !table_.Lock(*slot, spec.share_sums[part])) continue;
-      limits::Settle(spec, terms, table_.at(*slot), now, held, cost);
-      table_.Unlock(*slot);
-    }
-  }
-
-  void Learn(const Spec& spec, Hash128 key, uint32_t model, uint64_t sample, Now now) {
-    WithSlot(NoteName(spec.outputs, key), now, [&](uint32_t slot) {
-      table_.tag(slot) = MakeTag(SlotKind::kOutputs, RecordOf(spec.tag));
-      Outputs::Learn(table_.at(slot), model, sample);
-      table_.at(slot).empty_after = ToCoarse(SaturatingAdd(now.mono_ns, Outputs::kKeepNs));
-    });
-  }
-
-  // Books to the counter called `key`, made if need be. With no room for it there is nothing to
-  // book to: LimiterOptions::full_admits has already decided about such requests.
-  void BookAt(const Spec& spec, const Terms& terms, Hash128 key, uint64_t cost, Now now) const {
-    WithSlot(key, now, [&](uint32_t slot) {
-      table_.tag(slot) = spec.tag;
-      Counter& counter = table_.at(slot);
-      const Sight sight = Look(spec, terms, counter, now);
-      limits::Book(spec, terms, counter, sight, now, cost, Kind::kKept);
-    });
-  }
-
-  // Calls `body` with the slot called `key`, made if need be, under its lock. False: no room.
-  template <class Body>
-  bool WithSlot(Hash128 key, Now now, Body&& body) const {
-    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-      const auto slot =
-          table_.FindOrClaim(key, [&](const Counter& counter) { return IsIdle(counter, now); });
-      if (!slot) return false;
-      if (!table_.Lock(*slot, key)) continue;
-      body(*slot);
-      table_.Unlock(*slot);
-      return true;
-    }
-    return false;
+  void SettleOne(const Reservation::Entry& entry, const Actual& actual, Now now) const {
+    if (entry.rule < specs_.size()) ledger_.Settle(specs_[entry.rule], entry, actual, now);
   }
 
   const std::vector<Rule> rules_;
   const std::vector<Spec> specs_;
+  const size_t rule_count_;
   const std::vector<std::string> restarted_;
   const KeyHash hash_;
   const LimiterOptions options_;
   const CounterTable table_;
+  const Ledger ledger_;
   Common* const common_;
 };
 

@@ -18,6 +18,9 @@
 #include <atomic>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
+
 namespace weir::limits {
 
 // No sum grows beyond this, so that a total can not overflow. Far above kMaxAmount.
@@ -35,57 +38,115 @@ struct Ring {
   int64_t head;  // number of the newest sub-window
   uint64_t sums[kSums];
 
+  // Numbers are far from 2^61 on both sides.
   static int IndexOf(int64_t number) {
-    const auto index = static_cast<int>(number % kSums);
-    return index < 0 ? index + kSums : index;
+    constexpr uint64_t kShift = kSums * (uint64_t{1} << 60);
+    return static_cast<int>((static_cast<uint64_t>(number) + kShift) % kSums);
   }
+  static int Before(int index) { return index == 0 ? kSums - 1 : index - 1; }
+  static int After(int index) { return index == kSums - 1 ? 0 : index + 1; }
 
-  // One word at a time (volatile keeps the compiler from reading two): a wide load of a word just
-  // stored waits until it has left the store buffer, longer than all these loads. In three chains,
-  // because a decision waits for nothing else.
-  uint64_t Sum() const {
-    const volatile uint64_t* words = sums;
-    uint64_t chains[3] = {0, 0, 0};
-    for (int i = 0; i < kSums; ++i) chains[i % 3] += words[i];
-    return chains[0] + chains[1] + chains[2];
+  // In three chains, because a decision waits for nothing else; the empty asm keeps the compiler
+  // from making one of them.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint64_t Sum() const {
+    return SumFrom<0>() + SumFrom<1>() + SumFrom<2>();
   }
 
   // What is remembered in sub-window `number`.
-  uint64_t Total(int64_t number) const {
-    if (number <= head) return Sum();
-    if (number - head >= kSums) return 0;
-    uint64_t total = 0;
-    for (int64_t k = number - kSums + 1; k <= head; ++k) total += sums[IndexOf(k)];
-    return total;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint64_t Total(int64_t number) const {
+    return ABSL_PREDICT_TRUE(number <= head) ? Sum() : LaterTotal(number);
   }
 
-  // The number of the sub-window in which at most `keep` will be remembered, while more is now.
-  int64_t NumberWithAtMost(uint64_t keep, int64_t number) const {
-    if (head - number >= kSums) return number + kSums;
-    if (keep == 0 && sums[IndexOf(head)] != 0) return head + kSums;  // the newest is the last to go
-    uint64_t total = Total(number);
-    int64_t k = std::max(number, head) - kSums + 1;
-    while (total > keep && k <= head) total -= sums[IndexOf(k++)];
-    return k - 1 + kSums;
+  // The number of the sub-window in which at most `keep` will be remembered, while in `number` it
+  // is `total`, which is more.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE int64_t NumberWithAtMost(uint64_t keep, int64_t number,
+                                                        uint64_t total) const {
+    return keep == 0 ? EmptyFrom(number) : NumberWithSome(keep, number, total);
   }
 
-  // Adds and says to which sub-window.
-  int64_t Add(int64_t number, uint64_t amount) {
-    if (number != head) MoveTo(number);
-    uint64_t& sum = sums[IndexOf(head)];
-    StoreInOrder(sum, sum + std::min(amount, kMaxSum - sum));
-    return head;
+  // The number of the sub-window from which on nothing is remembered: `number` when that is so now.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE int64_t EmptyFrom(int64_t number) const {
+    const int64_t newest = head;
+    if (ABSL_PREDICT_FALSE(newest - number >= kSums)) return number + (Sum() == 0 ? 0 : kSums);
+    if (ABSL_PREDICT_FALSE(newest + kSums <= number)) return number;
+    // The newest is the last to go, and seldom empty.
+    if (ABSL_PREDICT_TRUE(sums[IndexOf(newest)] != 0)) return newest + kSums;
+    return OlderEmptyFrom(number);
+  }
+
+  // Adds, and says to which sub-window, and from which one on nothing will be remembered.
+  struct Added {
+    int64_t number;
+    int64_t empty_from;
+  };
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Added Add(int64_t number, uint64_t amount) {
+    if (ABSL_PREDICT_FALSE(number != head)) MoveTo(number);
+    const int64_t newest = head;
+    uint64_t& sum = sums[IndexOf(newest)];
+    const uint64_t after = sum + std::min(amount, kMaxSum - sum);
+    StoreInOrder(sum, after);
+    return {newest, ABSL_PREDICT_TRUE(after != 0) ? newest + kSums : OlderEmptyFrom(number)};
   }
 
   // Takes back up to `amount` of what was added in sub-window `number`, if that is remembered.
-  void Remove(int64_t number, uint64_t amount) {
-    if (number > head || number <= head - kSums) return;
+  // False: nothing is left there.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Remove(int64_t number, uint64_t amount) {
+    if (ABSL_PREDICT_FALSE(number > head || number <= head - kSums)) return false;
     uint64_t& sum = sums[IndexOf(number)];
-    StoreInOrder(sum, sum - std::min(amount, sum));
+    const uint64_t left = sum - std::min(amount, sum);
+    StoreInOrder(sum, left);
+    return left != 0;
   }
 
  private:
-  void MoveTo(int64_t number) {
+  template <int kFirst>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint64_t SumFrom() const {
+    uint64_t sum = sums[kFirst];
+    for (int i = kFirst + 3; i < kSums; i += 3) {
+      sum += sums[i];
+      asm("" : "+r"(sum));
+    }
+    return sum;
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE uint64_t LaterTotal(int64_t number) const {
+    if (number - head >= kSums) return 0;
+    uint64_t total = 0;
+    int i = IndexOf(number - kSums + 1);
+    for (int64_t k = number - kSums + 1; k <= head; ++k, i = After(i)) total += sums[i];
+    return total;
+  }
+
+  // From the end that is likely to be near: little is to go when a busy window lacks room for a
+  // small cost, and little to stay when a large one is asked for.
+  ABSL_ATTRIBUTE_NOINLINE int64_t NumberWithSome(uint64_t keep, int64_t number,
+                                                 uint64_t total) const {
+    if (ABSL_PREDICT_FALSE(head - number >= kSums)) return number + kSums;
+    const int64_t oldest = std::max(number, head) - kSums + 1;
+    if (keep >= total / 2) {
+      int64_t k = oldest;
+      for (int i = IndexOf(k); k <= head && (total -= sums[i]) > keep; i = After(i)) ++k;
+      return std::min(k, head) + kSums;
+    }
+    int64_t k = head;
+    int i = IndexOf(k);
+    for (uint64_t kept = sums[i]; k > oldest && kept <= keep; kept += sums[i]) {
+      --k;
+      i = Before(i);
+    }
+    return k + kSums;
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE int64_t OlderEmptyFrom(int64_t number) const {
+    const int64_t oldest = std::max(number, head) - kSums + 1;
+    int i = IndexOf(head);
+    for (int64_t k = head; k >= oldest; --k, i = Before(i)) {
+      if (sums[i] != 0) return k + kSums;
+    }
+    return number;
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE void MoveTo(int64_t number) {
     if (number < head) {
       const uint64_t total = Sum();
       if (total != 0 && head - number < kSums) return;

@@ -22,7 +22,9 @@ uint64_t Total(const Share& share, SharePart part, int64_t number) {
 }
 
 Booking BookTo(const Spec& spec, const Terms& terms, Counter& sum, Now now, uint64_t amount) {
-  return Book(spec, terms, sum, Look(spec, terms, sum, now), now, amount, Kind::kKept);
+  constexpr Algorithm kWindow = Algorithm::kSlidingWindow;
+  const Sight sight = LookAs(kWindow, spec, terms, sum, now);
+  return BookAs(kWindow, spec, terms, sum, sight, now, amount, Kind::kKept);
 }
 
 uint64_t Over(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }

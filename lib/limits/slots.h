@@ -10,7 +10,10 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "absl/base/optimization.h"
+#include "absl/container/fixed_array.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/types/span.h"
 #include "limits/counter.h"
 #include "limits/quantile.h"
 #include "state/table.h"
@@ -19,7 +22,7 @@ namespace weir::limits {
 
 using CounterTable = state::Table<Counter>;
 inline constexpr char kTableName[] = "limits";
-inline constexpr uint32_t kNoSlot = UINT32_MAX;
+inline constexpr uint32_t kNoSlot = CounterTable::kNoSlot;
 
 // How often a counter may be taken over between finding and locking it before the table counts as
 // full. Each time needs another thread to run out of room at that very moment.
@@ -67,8 +70,24 @@ struct OverrideWords {
   static constexpr int kAmount = 0, kUntil = 1;
 };
 
+// Calls `body` with the slot called `key`, made if need be, under its lock. False: no room.
+template <class Body>
+bool WithSlot(const CounterTable& table, Hash128 key, Now now, Body&& body) {
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    const auto slot =
+        table.FindOrClaim(key, [&](const Counter& counter) { return IsIdle(counter, now); });
+    if (!slot) return false;
+    if (!table.Lock(*slot, key)) continue;
+    body(*slot);
+    table.Unlock(*slot);
+    return true;
+  }
+  return false;
+}
+
 // One charge of a decision, with where its counter is.
 struct Part {
+  Part() {}                        // in place of zeroing all of it first
   const Charge* charge = nullptr;  // none: a sum of a share
   const Spec* spec = nullptr;
   Terms terms;
@@ -85,23 +104,20 @@ using Parts = absl::InlinedVector<Part, 8>;
 // Holds the locks of all parts that have a slot.
 class LockedParts {
  public:
-  explicit LockedParts(const CounterTable& table) : table_(table) {}
+  LockedParts(const CounterTable& table, absl::Span<const Part> parts)
+      : table_(table), parts_(parts), slots_(parts.size()) {}
   ~LockedParts() { Release(); }
   LockedParts(const LockedParts&) = delete;
   LockedParts& operator=(const LockedParts&) = delete;
 
-  // False, with nothing locked, when a counter has changed hands. Slots are taken in ascending
+  // False, with nothing locked, when a slot is not its part's key's. Slots are taken in ascending
   // order, so that two decisions never wait for each other in a circle.
-  bool Lock(const Parts& parts) {
-    for (const Part& part : parts) {
-      if (part.slot != kNoSlot) order_.push_back(&part);
-    }
-    if (order_.size() > 1) {
-      std::sort(order_.begin(), order_.end(),
-                [](const Part* a, const Part* b) { return a->slot < b->slot; });
-    }
-    for (const Part* part : order_) {
-      if (!table_.Lock(part->slot, part->key)) {
+  bool Lock() {
+    const Part* const parts = parts_.data();
+    SlotOfPart* const slots = slots_.data();
+    for (size_t i = 0; i < parts_.size(); ++i) slots[Rank(i)] = {parts[i].slot, &parts[i]};
+    for (size_t i = 0; i < parts_.size() && slots[i].number != kNoSlot; ++i) {
+      if (ABSL_PREDICT_FALSE(!table_.Lock(slots[i].number, slots[i].part->key))) {
         Release();
         return false;
       }
@@ -111,14 +127,31 @@ class LockedParts {
   }
 
  private:
+  struct SlotOfPart {
+    uint32_t number;
+    const Part* part;
+  };
+
+  // How many parts come before: counted, because sorting a handful of random numbers costs a wrong
+  // guess of the processor for most of them. Those without a slot come last.
+  size_t Rank(size_t index) const {
+    const Part* const parts = parts_.data();
+    const uint32_t slot = parts[index].slot;
+    size_t before = 0;
+    for (size_t i = 0; i < index; ++i) before += parts[i].slot <= slot ? 1 : 0;
+    for (size_t i = index + 1; i < parts_.size(); ++i) before += parts[i].slot < slot ? 1 : 0;
+    return before;
+  }
+
   void Release() {
-    for (size_t i = 0; i < locked_; ++i) table_.Unlock(order_[i]->slot);
+    const SlotOfPart* const slots = slots_.data();
+    for (size_t i = 0; i < locked_; ++i) table_.Unlock(slots[i].number);
     locked_ = 0;
-    order_.clear();
   }
 
   const CounterTable& table_;
-  absl::InlinedVector<const Part*, 8> order_;
+  const absl::Span<const Part> parts_;
+  absl::FixedArray<SlotOfPart, 8> slots_;
   size_t locked_ = 0;
 };
 
