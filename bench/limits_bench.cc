@@ -1,6 +1,7 @@
 // Reserve and settle against what a gateway has otherwise: a mutex around a hash map of token
-// buckets in doubles, which limits by name but neither reserves nor refunds; and against one
-// compare-and-swap on a line of its own, the floor of anything that threads share.
+// buckets in doubles, which limits by name but neither reserves nor refunds; one 64-bit word that
+// is a limiter by itself; and one compare-and-swap on a line of its own, the floor of anything that
+// threads share. redis_neighbour.cc adds a script in a Redis.
 
 #include <benchmark/benchmark.h>
 
@@ -66,6 +67,11 @@ Limiter& Mapped() {
 }
 Limiter& Large() {
   static Setup* setup = new Setup(kManyKeys);
+  return *setup->limiter;
+}
+Limiter& LargeMapped() {
+  static Setup* setup =
+      new Setup(kManyKeys, (std::filesystem::temp_directory_path() / "weir-large-bench").string());
   return *setup->limiter;
 }
 Limiter& LargeForFive() {
@@ -204,13 +210,28 @@ void OneKeyTake(benchmark::State& state) {
 }
 BENCHMARK(OneKeyTake)->ArgName("bucket")->Arg(0)->Arg(1)->Threads(1)->Threads(2);
 
+// A million a minute. Half of it was taken in each of two sub-windows, and more than half is asked
+// for.
 void OneKeyRefused(benchmark::State& state) {
-  const Charge charge = {.rule = 0, .key = "team-blue", .cost = uint64_t{1} << 50};
-  Small().Take({&charge, 1}, {.mono_ns = kSecond, .unix_ns = 0});
-  int64_t clock = kSecond;
-  for (auto _ : state) benchmark::DoNotOptimize(Small().Take({&charge, 1}, Tick(clock)));
+  static auto* setup = [] {
+    auto* made = new Setup(1024);
+    std::vector<Rule> rules = {MakeRule(Algorithm::kSlidingWindow, "tight window"),
+                               MakeRule(Algorithm::kTokenBucket, "tight bucket")};
+    for (Rule& rule : rules) rule.amount = 1000000;
+    made->limiter = *Limiter::Create(made->segment.get(), rules, {});
+    return made;
+  }();
+  Charge charge = {
+      .rule = static_cast<uint32_t>(state.range(0)), .key = "team-red", .cost = 500000};
+  int64_t clock = 0;
+  for (int64_t i = 0; i < 2; ++i) {
+    setup->limiter->Take({&charge, 1}, {.mono_ns = clock += 10 * kSecond, .unix_ns = 0});
+  }
+  charge.cost = 700000;
+  const Now now = {.mono_ns = clock, .unix_ns = 0};
+  for (auto _ : state) benchmark::DoNotOptimize(setup->limiter->Take({&charge, 1}, now));
 }
-BENCHMARK(OneKeyRefused);
+BENCHMARK(OneKeyRefused)->ArgName("bucket")->Arg(0)->Arg(1);
 
 void ThreeLimitsReserveSettle(benchmark::State& state) {
   int64_t clock = 0;
@@ -227,13 +248,13 @@ void ThreeLimitsReserveSettle(benchmark::State& state) {
 }
 BENCHMARK(ThreeLimitsReserveSettle);
 
-void MillionKeysTake(benchmark::State& state) {
+void TakeOfMillionKeys(benchmark::State& state, Limiter& limiter) {
   const auto rule = static_cast<uint32_t>(state.range(0));
   if (state.thread_index() == 0) {
     for (uint64_t i = 0; i < kManyKeys; ++i) {
       const Key key(i);
       const Charge charge = {.rule = rule, .key = key, .cost = 1};
-      Large().Take({&charge, 1}, {});
+      limiter.Take({&charge, 1}, {});
     }
   }
   Random random(static_cast<uint64_t>(state.thread_index()));
@@ -241,10 +262,15 @@ void MillionKeysTake(benchmark::State& state) {
   for (auto _ : state) {
     const Key key(random.Below(kManyKeys));
     const Charge charge = {.rule = rule, .key = key, .cost = 1};
-    benchmark::DoNotOptimize(Large().Take({&charge, 1}, Tick(clock)));
+    benchmark::DoNotOptimize(limiter.Take({&charge, 1}, Tick(clock)));
   }
 }
+
+void MillionKeysTake(benchmark::State& state) { TakeOfMillionKeys(state, Large()); }
 BENCHMARK(MillionKeysTake)->ArgName("bucket")->Arg(0)->Threads(1)->Threads(2);
+
+void MillionKeysTakeMappedFile(benchmark::State& state) { TakeOfMillionKeys(state, LargeMapped()); }
+BENCHMARK(MillionKeysTakeMappedFile)->ArgName("bucket")->Arg(0);
 
 void MillionKeysReserveSettle(benchmark::State& state) {
   if (state.thread_index() == 0) {
@@ -289,6 +315,25 @@ void NeighbourMutexMapMillionKeys(benchmark::State& state) {
   }
 }
 BENCHMARK(NeighbourMutexMapMillionKeys)->Threads(1)->Threads(2);
+
+// The generic cell rate algorithm: the time at which the bucket will be full again, in one word.
+void NeighbourCasBucketOneKey(benchmark::State& state) {
+  constexpr int64_t kWindowNs = kMinute;
+  static std::atomic<int64_t> full_at{0};
+  int64_t clock = 0;
+  for (auto _ : state) {
+    const int64_t now_ns = Tick(clock).mono_ns;
+    int64_t seen = full_at.load(std::memory_order_relaxed);
+    bool admitted = false;
+    do {
+      const int64_t next = std::max(seen, now_ns) + 1;  // one unit, at one a nanosecond
+      admitted = next - now_ns <= kWindowNs;
+      if (!admitted || full_at.compare_exchange_weak(seen, next)) break;
+    } while (true);
+    benchmark::DoNotOptimize(admitted);
+  }
+}
+BENCHMARK(NeighbourCasBucketOneKey)->Threads(1)->Threads(2);
 
 void NeighbourUncontendedCas(benchmark::State& state) {
   struct alignas(64) Line {
