@@ -127,6 +127,12 @@ WEIR_API weir_status weir_policy_parse(const char* text, size_t text_size, weir_
 WEIR_API weir_status weir_policy_check(const char* text, size_t text_size, char* buffer,
                                        size_t capacity, size_t* needed, weir_error* error);
 
+/* Writes what a sound document says that silently does nothing, in the same form: entries that
+ * nothing uses, routes that are never reached, fields that others leave no effect. *needed is 0
+ * when there is nothing of the kind, and for a document with faults. Threads: any. */
+WEIR_API weir_status weir_policy_warnings(const char* text, size_t text_size, char* buffer,
+                                          size_t capacity, size_t* needed, weir_error* error);
+
 /* Secrets that the document names but does not hold ({"env": "EAST_KEY"}, {"file": "/run/key"}):
  * the host resolves them before it makes an engine. */
 enum { WEIR_SECRET_ENV = 1, WEIR_SECRET_FILE = 2 };

@@ -51,6 +51,17 @@ weir_status weir_policy_check(const char* text, size_t text_size, char* buffer, 
   });
 }
 
+weir_status weir_policy_warnings(const char* text, size_t text_size, char* buffer, size_t capacity,
+                                 size_t* needed, weir_error* error) {
+  if (!IsText(text, text_size) || !IsText(buffer, capacity) || needed == nullptr) {
+    return NullArgument(error);
+  }
+  return Guard(error, [&]() -> weir_status {
+    return CopyOut(AllFaults(weir::policy::Policy::Warnings(View(text, text_size))), buffer,
+                   capacity, needed, error);
+  });
+}
+
 uint32_t weir_policy_secret_count(const weir_policy* policy) {
   return policy == nullptr ? 0 : static_cast<uint32_t>(policy->policy->secrets().size());
 }

@@ -37,6 +37,10 @@
 #include "weir/expr.h"
 #include "weir/limits.h"
 
+namespace weir::json {
+class Document;
+}
+
 namespace weir::policy {
 
 // One thing that is wrong with a document.
@@ -306,6 +310,9 @@ class Policy {
  public:
   // Null when there is any fault. `faults` receives all of them in the order of the document.
   static std::shared_ptr<Policy> Parse(std::string_view text, std::vector<Fault>* faults);
+  // What a sound document says that silently does nothing: entries that nothing uses, routes that
+  // are never reached, fields that others leave no effect. None for a document with faults.
+  static std::vector<Fault> Warnings(std::string_view text);
 
   const Plan& plan() const { return plan_; }
   absl::Span<const Secret> secrets() const { return plan_.secrets; }
@@ -314,6 +321,9 @@ class Policy {
   }
 
  private:
+  static std::shared_ptr<Policy> Compiled(const json::Document& document,
+                                          std::vector<Fault>* faults);
+
   Plan plan_;
 };
 

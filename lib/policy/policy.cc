@@ -5,12 +5,30 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "policy/compiler.h"
+#include "policy/lint.h"
 #include "policy/reader.h"
 
 namespace weir::policy {
 namespace {
 
 constexpr size_t kMaxPolicyBytes = size_t{16} << 20;
+
+bool ReadDocument(std::string_view text, json::Document* document, std::vector<Fault>* faults) {
+  if (text.size() > kMaxPolicyBytes) {
+    faults->push_back({0, 1, 1, "", "the document is larger than 16 MiB"});
+    return false;
+  }
+  json::ParseError error;
+  if (document->Parse(text, {.relaxed = true}, &error)) return true;
+  const json::LineColumn at = json::Locate(text, error.offset);
+  faults->push_back({error.offset, at.line, at.column, "", error.message});
+  return false;
+}
+
+void SortByPlace(std::vector<Fault>* faults) {
+  std::stable_sort(faults->begin(), faults->end(),
+                   [](const Fault& a, const Fault& b) { return a.offset < b.offset; });
+}
 
 }  // namespace
 
@@ -22,22 +40,29 @@ std::string FaultText(const Fault& fault) {
 
 std::shared_ptr<Policy> Policy::Parse(std::string_view text, std::vector<Fault>* faults) {
   faults->clear();
-  if (text.size() > kMaxPolicyBytes) {
-    faults->push_back({0, 1, 1, "", "the document is larger than 16 MiB"});
-    return nullptr;
-  }
   json::Document document;
-  json::ParseError error;
-  if (!document.Parse(text, {.relaxed = true}, &error)) {
-    const json::LineColumn at = json::Locate(text, error.offset);
-    faults->push_back({error.offset, at.line, at.column, "", error.message});
-    return nullptr;
-  }
+  return ReadDocument(text, &document, faults) ? Compiled(document, faults) : nullptr;
+}
+
+std::vector<Fault> Policy::Warnings(std::string_view text) {
+  std::vector<Fault> faults;
+  json::Document document;
+  if (!ReadDocument(text, &document, &faults)) return {};
+  const std::shared_ptr<Policy> policy = Compiled(document, &faults);
+  if (policy == nullptr) return {};
+  Reader reader(document, &faults);
+  const Place root{document.root(), ""};
+  Linter(&reader, &policy->plan_, root).Lint();
+  SortByPlace(&faults);
+  return faults;
+}
+
+std::shared_ptr<Policy> Policy::Compiled(const json::Document& document,
+                                         std::vector<Fault>* faults) {
   auto policy = std::make_shared<Policy>();
   Reader reader(document, faults);
   Compiler(&reader, &policy->plan_).Compile({document.root(), ""});
-  std::stable_sort(faults->begin(), faults->end(),
-                   [](const Fault& a, const Fault& b) { return a.offset < b.offset; });
+  SortByPlace(faults);
   return faults->empty() ? policy : nullptr;
 }
 

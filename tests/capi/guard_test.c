@@ -88,6 +88,7 @@ static void test_null_outputs(weir_engine* engine) {
   weir_policy* policy = test_policy();
   BAD(weir_policy_parse("{}", 2, NULL, &error));
   BAD(weir_policy_check("{}", 2, buffer, sizeof(buffer), NULL, &error));
+  BAD(weir_policy_warnings("{}", 2, buffer, sizeof(buffer), NULL, &error));
   BAD(weir_policy_secret(policy, 0, NULL, &view, &size));
   BAD(weir_policy_secret(policy, 0, &number, NULL, &size));
   BAD(weir_policy_secret(policy, 0, &number, &view, NULL));

@@ -45,6 +45,21 @@ static void test_policy_faults(void) {
   const size_t size = test_policy_text(text, sizeof(text));
   CHECK_OK(weir_policy_check(text, size, faults, sizeof(faults), &needed, &error), &error);
   CHECK_EQ(needed, 0);
+
+  /* A sound document may say what does nothing; one with faults has no warnings. */
+  static const char idle[] =
+      "{\"weir\": 1, \"backends\": {\"a\": {\"url\": \"http://a.test\", \"dialect\": "
+      "\"openai\"}},\n"
+      " \"pools\": {\"p\": {\"members\": [{\"backend\": \"a\"}]},\n"
+      "  \"idle\": {\"members\": [{\"backend\": \"a\"}]}},\n"
+      " \"routes\": [{\"name\": \"r\", \"match\": {\"path\": \"/v1/models\"}, \"pool\": \"p\"}]}";
+  CHECK_OK(weir_policy_warnings(idle, strlen(idle), faults, sizeof(faults) - 1, &needed, &error),
+           &error);
+  CHECK(needed > 0 && needed < sizeof(faults));
+  faults[needed] = '\0';
+  CHECK(strstr(faults, "3:3: pools.idle: ") == faults);
+  CHECK_OK(weir_policy_warnings(bad, strlen(bad), faults, sizeof(faults), &needed, &error), &error);
+  CHECK_EQ(needed, 0);
 }
 
 static void test_secrets(void) {
