@@ -1,5 +1,6 @@
 #include "console.h"
 
+#include <chrono>
 #include <iostream>
 
 #include "input.h"
@@ -16,6 +17,13 @@ std::string Concat(std::initializer_list<std::string_view> parts) {
   std::string text;
   for (const std::string_view part : parts) text.append(part);
   return text;
+}
+
+weir_now Now() {
+  const auto since = [](auto instant) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(instant.time_since_epoch()).count();
+  };
+  return {since(std::chrono::steady_clock::now()), since(std::chrono::system_clock::now())};
 }
 
 std::optional<std::string> ReadWhole(const std::string& path) {

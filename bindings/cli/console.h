@@ -34,6 +34,9 @@ void Complain(std::initializer_list<std::string_view> parts);
 
 std::string Concat(std::initializer_list<std::string_view> parts);
 
+// Both of the system's clocks.
+weir_now Now();
+
 // Nothing larger is read into memory as a whole.
 inline constexpr size_t kMaxWholeBytes = size_t{256} << 20;
 

@@ -14,8 +14,12 @@ namespace {
 constexpr std::string_view kHelp = R"(Usage: weir encodings [--json] [MODEL]...
 
 The built-in encodings with models that use them; or the encoding that each MODEL uses, in any of
-its spellings (gpt-4o-2024-08-06, ft:gpt-4o:acme, gpt-35-turbo). Exit status 1 when a model is not
-known.
+its spellings (gpt-4o-2024-08-06, ft:gpt-4o:acme, gpt-35-turbo).
+
+  --json  answer in JSON
+  --help  this text
+
+Exit status: 0, 1 when a model is not known, 2 when the command line is wrong.
 )";
 
 // Those that people ask for; what they use is asked of weir.

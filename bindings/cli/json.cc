@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
+
+#include "options.h"
 
 namespace weir::cli {
 namespace {
@@ -260,6 +263,34 @@ std::string JsonText(std::string_view literal) {
     }
   }
   return text;
+}
+
+bool JsonObject::Read(std::string_view source) {
+  JsonFault fault;
+  source_ = source;
+  return ScanJson(source_, '{', &members_, &fault);
+}
+
+std::string_view JsonObject::Field(std::string_view key) const {
+  const JsonMember* member = FindMember(members_, key);
+  return member == nullptr ? std::string_view() : member->In(source_);
+}
+
+uint64_t JsonObject::Number(std::string_view key) const {
+  return ParseNumber(Field(key)).value_or(0);
+}
+
+std::vector<JsonObject> JsonObject::Objects(std::string_view key) const {
+  std::vector<JsonObject> objects;
+  std::vector<JsonMember> elements;
+  JsonFault fault;
+  const std::string_view array = Field(key);
+  if (!ScanJson(array, '[', &elements, &fault)) return objects;
+  for (const JsonMember& element : elements) {
+    JsonObject object;
+    if (object.Read(element.In(array))) objects.push_back(std::move(object));
+  }
+  return objects;
 }
 
 void AppendJsonString(std::string* out, std::string_view text) {

@@ -4,6 +4,7 @@
 #define WEIR_BINDINGS_CLI_JSON_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,24 @@ const JsonMember* FindMember(const std::vector<JsonMember>& members, std::string
 // The text of a string with its quotes, which ScanJson has checked. Half of a surrogate pair is
 // U+FFFD. Empty when it is no string.
 std::string JsonText(std::string_view literal);
+
+// One object by its members, as views into a source that must stay.
+class JsonObject {
+ public:
+  // False when it is none.
+  bool Read(std::string_view source);
+
+  // The member's source; empty when there is none.
+  std::string_view Field(std::string_view key) const;
+  std::string Text(std::string_view key) const { return JsonText(Field(key)); }
+  uint64_t Number(std::string_view key) const;  // 0 when it is none
+  // Of an array: its elements that are objects.
+  std::vector<JsonObject> Objects(std::string_view key) const;
+
+ private:
+  std::string_view source_;
+  std::vector<JsonMember> members_;
+};
 
 // Appends `text` as a string. Bytes that are not UTF-8 become U+FFFD.
 void AppendJsonString(std::string* out, std::string_view text);

@@ -6,8 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "check.h"
 #include "console.h"
 #include "count.h"
+#include "explain.h"
 #include "state.h"
 
 namespace weir::cli {
@@ -15,8 +17,12 @@ namespace {
 
 constexpr std::string_view kHelp = R"(Usage: weir COMMAND [ARGUMENT]...
 
-  weir check FILE...           every fault of policy documents, as FILE:LINE:COLUMN: FIELD: MESSAGE;
-                               exit status 1 when there is any
+  weir check FILE...           every fault of policy documents, as FILE:LINE:COLUMN: FIELD: MESSAGE,
+                               and warnings of what silently does nothing; exit status 1 when there
+                               is any fault; weir check --help tells all
+  weir explain POLICY --request FILE
+                               what a policy would do with a request, step by step;
+                               weir explain --help tells all
   weir count [TEXT|FILE|-]...  the tokens of texts, files, standard input, whole requests
                                (--request FILE) or the lines of a data set (--jsonl);
                                weir count --help tells all
@@ -30,41 +36,22 @@ constexpr std::string_view kHelp = R"(Usage: weir COMMAND [ARGUMENT]...
   weir help | --help           this text
 )";
 
-// Puts "FILE:" before each "LINE:COLUMN: …".
-bool CheckFile(const std::string& path) {
-  const std::optional<std::string> text = ReadWhole(path);
-  if (!text) return false;
-  Error error;
-  std::string faults;
-  const weir_status status = Fetch(&faults, [&](char* buffer, size_t capacity, size_t* needed) {
-    return weir_policy_check(text->data(), text->size(), buffer, capacity, needed, &error);
-  });
-  if (status != WEIR_OK) {
-    Complain({path, ": ", error.message});
-    return false;
-  }
-  std::string_view rest = faults;
-  while (!rest.empty()) {
-    const size_t end = rest.find('\n');
-    std::cout << path << ":" << rest.substr(0, end) << "\n";
-    rest.remove_prefix(end + 1);
-  }
-  return faults.empty();
-}
+constexpr std::string_view kHashKeyHelp = R"(Usage: weir hash-key [--pepper TEXT] <FILE
 
-int Check(const std::vector<std::string>& files) {
-  if (files.empty()) {
-    Complain({"check: no file is named"});
-    return kUsage;
-  }
-  bool sound = true;
-  for (const std::string& file : files) sound = CheckFile(file) && sound;
-  return sound ? kDone : kFaulty;
-}
+The stored form ("sha256:...") of a virtual key, for the "keys" of a policy's consumers. The key is
+the first line of standard input, so that no list of processes shows it.
+
+  --pepper TEXT  the policy's "pepper"; without it the one of policies that have none
+  --help         this text
+)";
 
 int HashKey(const std::vector<std::string>& words) {
   CommandLine line;
-  if (!line.Parse("hash-key", {{"--pepper", true}}, words)) return kUsage;
+  if (!line.Parse("hash-key", {{"--pepper", true}, {"--help"}}, words)) return kUsage;
+  if (line.Has("--help")) {
+    std::cout << kHashKeyHelp;
+    return kDone;
+  }
   const std::string pepper = line.Value("--pepper").value_or("weir virtual key");
   std::string key;
   if (!std::getline(std::cin, key) || key.empty()) {
@@ -87,6 +74,7 @@ int HashKey(const std::vector<std::string>& words) {
 
 int Run(const std::string& command, const std::vector<std::string>& words) {
   if (command == "check") return Check(words);
+  if (command == "explain") return Explain(words);
   if (command == "count") return Count(words);
   if (command == "encodings") return Encodings(words);
   if (command == "hash-key") return HashKey(words);

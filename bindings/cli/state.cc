@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <optional>
@@ -39,33 +38,6 @@ uses it.
 Exit status: 0, 1 when the file cannot be read or is none of weir's, 2 when the command line is
 wrong.
 )";
-
-weir_now Now() {
-  const auto since = [](auto instant) {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(instant.time_since_epoch()).count();
-  };
-  return {since(std::chrono::steady_clock::now()), since(std::chrono::system_clock::now())};
-}
-
-// One JSON object, by its fields.
-class Fields {
- public:
-  bool Read(std::string_view json) {
-    JsonFault fault;
-    json_ = json;
-    return ScanJson(json_, '{', &members_, &fault);
-  }
-  std::string_view Field(std::string_view key) const {
-    const JsonMember* member = FindMember(members_, key);
-    return member == nullptr ? std::string_view() : member->In(json_);
-  }
-  std::string Text(std::string_view key) const { return JsonText(Field(key)); }
-  uint64_t Number(std::string_view key) const { return ParseNumber(Field(key)).value_or(0); }
-
- private:
-  std::string_view json_;
-  std::vector<JsonMember> members_;
-};
 
 // "1,234,567"
 std::string Grouped(uint64_t number) {
@@ -128,7 +100,7 @@ constexpr size_t kColumns = 8;
 using Row = std::array<std::string, kColumns>;
 constexpr size_t kTextColumns = 3;  // to the left, the numbers to the right
 
-Row RowOf(const Fields& counter) {
+Row RowOf(const JsonObject& counter) {
   const bool never = counter.Field("reset_ms") == "null";
   const uint64_t used = counter.Number("used"), amount = counter.Number("amount");
   return {Shown(counter.Text("rule")),
@@ -160,12 +132,8 @@ std::string TableOf(const std::vector<Row>& rows) {
 
 // False when the report is not what it should be.
 bool WriteReport(std::string_view json) {
-  Fields report;
-  JsonFault fault;
-  std::vector<JsonMember> counters;
+  JsonObject report;
   if (!report.Read(json)) return false;
-  const std::string_view top = report.Field("top");
-  if (!ScanJson(top, '[', &counters, &fault)) return false;
   const auto number = [&](std::string_view key) { return Grouped(report.Number(key)); };
   std::cout << "size       " << Size(report.Number("bytes")) << ", "
             << Size(report.Number("bytes_used")) << " given out\n"
@@ -176,11 +144,7 @@ bool WriteReport(std::string_view json) {
   if (report.Number("slots") == 0) std::cout << "no limiter has used this file yet\n";
   std::vector<Row> rows = {
       {"RULE", "KEY", "ALGORITHM", "USED", "AMOUNT", "SHARE", "RESERVED", "RESET IN"}};
-  for (const JsonMember& element : counters) {
-    Fields counter;
-    if (!counter.Read(element.In(top))) return false;
-    rows.push_back(RowOf(counter));
-  }
+  for (const JsonObject& counter : report.Objects("top")) rows.push_back(RowOf(counter));
   if (rows.size() > 1) std::cout << "\n" << TableOf(rows);
   return true;
 }

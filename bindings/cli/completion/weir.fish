@@ -1,0 +1,23 @@
+# fish completion of weir
+
+set -l verbs check explain count encodings hash-key state version help
+complete -c weir -n "not __fish_seen_subcommand_from $verbs" -f -a "$verbs"
+
+complete -c weir -n "__fish_seen_subcommand_from check" -l strict -d "warnings are faults"
+complete -c weir -n "__fish_seen_subcommand_from check" -l quiet -d "no warnings"
+
+for option in request target method header key answer
+    complete -c weir -n "__fish_seen_subcommand_from explain" -r -l $option
+end
+
+for option in model encoding tokenizer pattern file text limit request dialect operation
+    complete -c weir -n "__fish_seen_subcommand_from count" -r -l $option
+end
+for option in ids special decode parts jsonl list
+    complete -c weir -n "__fish_seen_subcommand_from count" -l $option
+end
+
+complete -c weir -n "__fish_seen_subcommand_from hash-key" -r -l pepper
+complete -c weir -n "__fish_seen_subcommand_from state" -r -l top
+complete -c weir -n "__fish_seen_subcommand_from check explain count encodings state" -l json
+complete -c weir -n "__fish_seen_subcommand_from check explain count encodings hash-key state" -l help
