@@ -1,7 +1,20 @@
 # What weir is built from. A parent project that already has a dependency's targets wins.
 
+if(WEIR_STATIC_DEPS)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+  set(OPENSSL_USE_STATIC_LIBS ON)
+  list(APPEND PKG_CONFIG_ARGN --static)
+endif()
+
 if(NOT TARGET absl::base)
   find_package(absl REQUIRED)
+endif()
+if(WEIR_STATIC_DEPS)
+  get_target_property(kind absl::base TYPE)
+  if(NOT kind STREQUAL STATIC_LIBRARY)
+    message(FATAL_ERROR "WEIR_STATIC_DEPS: the Abseil in ${absl_DIR} is not one of archives. Build "
+      "one with -DCMAKE_POSITION_INDEPENDENT_CODE=ON and name it in CMAKE_PREFIX_PATH.")
+  endif()
 endif()
 if(NOT TARGET OpenSSL::Crypto)
   find_package(OpenSSL REQUIRED COMPONENTS Crypto)

@@ -21,11 +21,13 @@ weir_packages=(
   catch2 libjansson-dev sentencepiece python3      # what its tests use
   libbenchmark-dev                                 # what its benchmarks use
   libcpp-httplib-dev curl                          # what its examples use
+  dpkg-dev file                                    # what its Debian packages are made with
 )
 
 weir_ci_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   python3-venv                                     # the Python client in tests/clients
+  lintian abigail-tools                            # what looks packages and the ABI over
 )
 
 weir_missing_packages() {
