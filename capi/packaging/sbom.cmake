@@ -49,6 +49,7 @@ foreach(optional SENTENCEPIECE=Apache-2.0 UTF8PROC=MIT ZLIB=Zlib BROTLI=MIT ZSTD
     weir_sbom_package(${lower} "${WEIR_${name}_VERSION}" ${license})
   endif()
 endforeach()
-configure_file(${CMAKE_CURRENT_LIST_DIR}/sbom.spdx.json.in ${PROJECT_BINARY_DIR}/weir.spdx.json @ONLY)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/sbom.spdx.json.in ${PROJECT_BINARY_DIR}/weir.spdx.json
+  @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/weir.spdx.json COMPONENT runtime
   DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libweir${WEIR_SOVERSION})

@@ -23,7 +23,8 @@ _weir() {
   fi
   case $before in
     --encoding | --model)
-      mapfile -t COMPREPLY < <(compgen -W "$(weir encodings 2>/dev/null | tr -s ' ,' '\n')" -- "$word")
+      options=$(weir encodings 2>/dev/null | tr -s ' ,' '\n')
+      mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
       return
       ;;
     --dialect)

@@ -20,4 +20,5 @@ end
 complete -c weir -n "__fish_seen_subcommand_from hash-key" -r -l pepper
 complete -c weir -n "__fish_seen_subcommand_from state" -r -l top
 complete -c weir -n "__fish_seen_subcommand_from check explain count encodings state" -l json
-complete -c weir -n "__fish_seen_subcommand_from check explain count encodings hash-key state" -l help
+complete -c weir -n "__fish_seen_subcommand_from check explain count encodings" -l help
+complete -c weir -n "__fish_seen_subcommand_from hash-key state" -l help
