@@ -1,4 +1,5 @@
-// Counts what this thread allocates, by a replaced operator new of the whole test program.
+// Counts what this thread allocates and lets an allocation fail, by a replaced operator new of the
+// whole test program.
 
 #ifndef WEIR_TESTS_SUPPORT_ALLOCATIONS_H_
 #define WEIR_TESTS_SUPPORT_ALLOCATIONS_H_
@@ -8,6 +9,9 @@
 namespace weir::testing {
 
 uint64_t AllocationsOfThisThread();
+
+// The allocation of this thread after the next `after` ones fails, once; a negative number: none.
+void FailAllocation(int64_t after);
 
 }  // namespace weir::testing
 
