@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log"
+	"net/http"
+	"net/http/httputil"
+
+	weir "github.com/weir-gateway/weir/bindings/go"
+)
+
+// newHandler serves the proxy, its metrics and its health.
+func newHandler(engine *weir.Engine) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/metrics", written("text/plain; version=0.0.4", engine.Metrics))
+	mux.HandleFunc("/healthz", written("application/json", engine.Status))
+	mux.Handle("/", newProxy(engine))
+	return mux
+}
+
+func written(kind string, text func() ([]byte, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		body, err := text()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", kind)
+		w.Write(body)
+	}
+}
+
+func newProxy(engine *weir.Engine) http.Handler {
+	return &httputil.ReverseProxy{
+		// Where a request goes is the policy's matter; who sent it is not the backend's.
+		Director:      func(request *http.Request) { request.Header["X-Forwarded-For"] = nil },
+		FlushInterval: -1, // streams pass as they come
+		ErrorHandler:  answerError,
+		Transport: &weir.Transport{
+			Engine: engine,
+			Ended: func(request *http.Request, explanation []byte) {
+				log.Printf("%s %s %s", request.Method, request.URL.Path, explanation)
+			},
+		},
+	}
+}
+
+// answerError answers what is no refusal: this gateway could not do its work, or nobody is there
+// any more.
+func answerError(w http.ResponseWriter, request *http.Request, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	log.Printf("%s %s: %v", request.Method, request.URL.Path, err)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadGateway)
+	w.Write([]byte(`{"error":{"message":"the gateway could not answer","type":"gateway_error",` +
+		`"param":null,"code":null}}`))
+}
