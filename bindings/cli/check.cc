@@ -26,7 +26,8 @@ input.
   --json    a JSON array of objects: file, line, column, severity ("error", "warning"), message
   --help    this text
 
-Exit status: 0, 1 when there is any fault or a file cannot be read, 2 when the command line is wrong.
+Exit status: 0, 1 when there is any fault or a file cannot be read, 2 when the command line is
+wrong.
 )";
 
 using Ask = weir_status (*)(const char*, size_t, char*, size_t, size_t*, weir_error*);

@@ -220,7 +220,8 @@ def text_form(files):
         # Inputs of tests are as they are.
         if "/data/" in file.path or file.path.startswith(INPUTS):
             continue
-        prose = (file.path.endswith((".md", ".json", ".jsonl", ".jsonc", ".txt", ".tsv", ".svg"))
+        prose = (file.path.endswith((".md", ".json", ".jsonl", ".jsonc", ".txt", ".tsv", ".svg",
+                                    ".abi"))
                  or file.path in ("LICENSE", ".clang-tidy"))
         if file.text and not file.text.endswith("\n"):
             yield file.path, len(file.lines), "no newline at the end"
