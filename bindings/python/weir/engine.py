@@ -1,0 +1,155 @@
+"""Engine: the policy in force and the state it keeps."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from enum import IntEnum
+from pathlib import Path as FilePath
+from typing import Any, NamedTuple, Union
+
+from weir._boundary import (Handle, Now, Owner, Text, Texts, call, create, error_of, read_json,
+                            read_text, struct, to_bytes, to_now)
+from weir._weir import ffi, lib
+from weir.state import Path, random_seed
+from weir.transaction import Transaction
+
+Document = Union[str, bytes, Mapping[str, Any]]
+
+
+class SecretKind(IntEnum):
+    """Where a secret's value is: in an environment variable, or in a file."""
+
+    ENV = lib.WEIR_SECRET_ENV
+    FILE = lib.WEIR_SECRET_FILE
+
+
+class Secret(NamedTuple):
+    """A secret that a policy names but does not hold."""
+
+    kind: SecretKind
+    name: str
+
+
+def _document_bytes(document: Document) -> bytes:
+    if isinstance(document, Mapping):
+        document = json.dumps(document, ensure_ascii=False)
+    return to_bytes(document)
+
+
+class Policy(Owner):
+    """A parsed, validated document. InvalidArgumentError names the first fault, with line and
+    column, and lists as many as fit; Policy.check gives all of them."""
+
+    __slots__ = ()
+
+    def __init__(self, document: Document) -> None:
+        data = _document_bytes(document)
+        self._own(Handle(create(lib.weir_policy_parse, "weir_policy*", data, len(data)),
+                         lib.weir_policy_free))
+
+    @classmethod
+    def from_file(cls, path: Union[str, os.PathLike[str]]) -> Policy:
+        """The policy of a file, its secrets resolved."""
+        policy = cls(FilePath(path).read_bytes())
+        policy.resolve_secrets()
+        return policy
+
+    @staticmethod
+    def check(document: Document) -> list[str]:
+        """Every fault of a document ("3:14: limits.per-team.per: …"); none: it is sound."""
+        data = _document_bytes(document)
+        return read_text(lib.weir_policy_check, data, len(data)).decode().splitlines()
+
+    @staticmethod
+    def warnings(document: Document) -> list[str]:
+        """What a sound document says that silently does nothing, in the same form."""
+        data = _document_bytes(document)
+        return read_text(lib.weir_policy_warnings, data, len(data)).decode().splitlines()
+
+    @property
+    def secrets(self) -> list[Secret]:
+        """The secrets that the document names: an engine needs the value of each."""
+        found: list[Secret] = []
+        kind, name = ffi.new("int32_t*"), ffi.new("const char**")
+        size = ffi.new("size_t*")
+        for index in range(lib.weir_policy_secret_count(self._pointer)):
+            lib.weir_policy_secret(self._pointer, index, kind, name, size)
+            found.append(Secret(SecretKind(kind[0]), ffi.unpack(name[0], size[0]).decode()))
+        return found
+
+    def set_secret(self, index: int, value: Text) -> None:
+        """Gives a secret's value. FailedPreconditionError once an engine has the policy."""
+        data = to_bytes(value)
+        status = lib.weir_policy_set_secret(self._pointer, index, data, len(data))
+        if status != lib.WEIR_OK:
+            raise error_of(status, struct("weir_error"))
+
+    def resolve_secrets(self, environ: Mapping[str, str] = os.environ) -> None:
+        """Gives the values of secrets that the environment and the files of their names have; of a
+        file without its last line end. Those that are missing are named by the engine."""
+        for index, (kind, name) in enumerate(self.secrets):
+            if kind is SecretKind.ENV and name in environ:
+                self.set_secret(index, environ[name])
+            elif kind is SecretKind.FILE and FilePath(name).is_file():
+                self.set_secret(index, FilePath(name).read_bytes().rstrip(b"\r\n"))
+
+
+def key_hash(pepper: Text, key: Text) -> str:
+    """The stored form of a virtual key, for a policy's consumers: "sha256:…"."""
+    pepper, key = to_bytes(pepper), to_bytes(key)
+    return read_text(lib.weir_key_hash, pepper, len(pepper), key, len(key)).decode()
+
+
+class Engine(Owner):
+    """Makes transactions. Any thread may use it, and any process that has a state file in common.
+
+    state_file: where the hot state lives, made on first use; empty: this process's own memory.
+    max_counters: limit counters kept at once; 0 = 16384. state_bytes, seed: of a new state.
+
+        engine = weir.Engine(weir.Policy.from_file("policy.json"), state_file="weir.state")
+    """
+
+    __slots__ = ()
+
+    def __init__(self, policy: Policy, *, state_file: Path = "", max_counters: int = 0,
+                 state_bytes: int = 0, seed: int | None = None) -> None:
+        texts = Texts()
+        options = struct("weir_engine_options", max_counters=max_counters,
+                         state_bytes=state_bytes, seed=random_seed() if seed is None else seed)
+        texts.put(options, "state_file", os.fsencode(state_file))
+        pointer = create(lib.weir_engine_new, "weir_engine*", policy._pointer, options)
+        self._own(Handle(pointer, lib.weir_engine_free))
+
+    def reload(self, policy: Policy) -> None:
+        """Puts another policy in force for transactions that begin from now on; what rules of the
+        same names have counted is kept. On an error the old policy stays."""
+        call(lib.weir_engine_reload, self._pointer, policy._pointer)
+
+    def transaction(self) -> Transaction:
+        """Begins a transaction."""
+        return Transaction(self)
+
+    def metrics(self) -> str:
+        """The metrics in Prometheus text format 0.0.4."""
+        return read_text(lib.weir_engine_metrics, self._pointer).decode()
+
+    def status(self, *, now: Now | None = None) -> dict[str, Any]:
+        """The state of backends and pools."""
+        status: dict[str, Any] = read_json(lib.weir_engine_status, self._pointer, to_now(now))
+        return status
+
+    def changes(self, since: int = 0) -> dict[str, Any]:
+        """The circuits that tripped, half-opened or were reset after the change numbered `since`,
+        in all processes: for alerts and logs."""
+        changes: dict[str, Any] = read_json(lib.weir_engine_changes_json, self._pointer, since)
+        return changes
+
+    def override_limit(self, limit: Text, amount: int, for_ms: int, *, key: Text | None = None,
+                       now: Now | None = None) -> None:
+        """Another amount for the policy's limit of this name, for `key` alone or for every key
+        without one of its own, in all processes, for `for_ms` from now; 0 ends it."""
+        name, data = to_bytes(limit), None if key is None else to_bytes(key)
+        call(lib.weir_engine_override_limit, self._pointer, name, len(name),
+             ffi.NULL if data is None else data, len(data or b""), amount, for_ms, to_now(now))
