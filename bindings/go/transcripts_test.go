@@ -47,7 +47,7 @@ var planted = regexp.MustCompile(`(?m)^weir_planted\((\w+) "((?:[^"\\]|\\.)*)"\)
 // A player that finds no fault proves nothing. What is to be told of each planted one is read where
 // the other players have it.
 func TestPlantedTranscripts(t *testing.T) {
-	list, err := os.ReadFile(filepath.Join(transcripts, "CMakeLists.txt"))
+	list, err := os.ReadFile(filepath.Join(transcripts, "planted.cmake"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,9 +70,19 @@ weir_package(python python3-weir SECTION python DEPENDS "${library}, python3, py
   SUMMARY "policy engine for LLM gateways - Python module"
   TEXT "Limits, circuit breakers, balancers, token counts and whole transactions from
 Python, and an ASGI middleware.")
-weir_package(nginx libnginx-mod-http-weir SECTION httpd DEPENDS "${library}"
+# A module fits the nginx that it was built for, which says so by a name that it provides.
+execute_process(COMMAND dpkg-query -W -f "\${Provides}" nginx OUTPUT_VARIABLE provided ERROR_QUIET)
+string(REGEX MATCH "nginx-abi-[^ ,]+" nginx_abi "${provided}")
+if(NOT nginx_abi)
+  set(nginx_abi nginx)
+endif()
+weir_package(nginx libnginx-mod-http-weir SECTION httpd DEPENDS "${library}, ${nginx_abi}"
   SUMMARY "policy engine for LLM gateways - nginx module"
   TEXT "Governs the calls of language models that nginx passes on, and meters their
 answers, streams included.")
+weir_package(lua lua-weir SECTION interpreters DEPENDS "${library}"
+  SUMMARY "policy engine for LLM gateways - Lua modules"
+  TEXT "For LuaJIT through its FFI, as in nginx's Lua module, and for the reference
+implementation, as in HAProxy.")
 
 include(CPack)

@@ -24,10 +24,19 @@ weir_packages=(
   dpkg-dev file                                    # what its Debian packages are made with
 )
 
+# The hosts of its bindings, and what those are built with.
+weir_packages+=(
+  golang-go
+  python3-dev python3-cffi python3-uvicorn python3-httpx
+  nginx nginx-dev make openssl
+  luajit2 libnginx-mod-http-lua
+  lua5.3 liblua5.3-dev lua5.4 liblua5.4-dev haproxy
+)
+
 weir_ci_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   python3-venv                                     # the Python client in tests/clients
-  lintian abigail-tools                            # what looks packages and the ABI over
+  lintian abigail-tools mypy                       # what looks packages, ABI and types over
 )
 
 weir_missing_packages() {
