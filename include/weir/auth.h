@@ -21,7 +21,7 @@
 // Keys must be long and random (128 bits or more): the hash is fast, and protects a leaked policy
 // only as far as nobody can try all keys or has the pepper.
 //
-// Threads: a KeyRing is immutable after Create; any thread, any time. Cost: one HMAC (about 1 µs)
+// Threads: a KeyRing is immutable after Create; any thread, any time. Cost: one HMAC (about 0.3 µs)
 // and a handful of 32-byte comparisons, for ten keys as for ten thousand. Memory: about 50 bytes a
 // key besides the consumers themselves. Limits: 2^32 - 2 consumers.
 

@@ -1,7 +1,5 @@
 #include "auth/key_ring.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -33,7 +31,6 @@ class HmacKeyRing final : public KeyRing {
 
   HmacKeyRing(const HmacKeyRing&) = delete;
   HmacKeyRing& operator=(const HmacKeyRing&) = delete;
-  ~HmacKeyRing() override { OPENSSL_cleanse(pepper_.data(), pepper_.size()); }
 
   absl::Span<const Consumer> consumers() const override { return consumers_; }
 
@@ -49,7 +46,7 @@ class HmacKeyRing final : public KeyRing {
   }
 
  private:
-  std::string pepper_;
+  const HmacSha256Key pepper_;
   const std::vector<Consumer> consumers_;
   const DigestTable table_;
   const HmacFunction hmac_;
@@ -121,7 +118,10 @@ absl::StatusOr<std::unique_ptr<KeyRing>> CreateKeyRing(std::string_view pepper,
 
 absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(std::string_view pepper,
                                                          std::vector<Consumer> consumers) {
-  return CreateKeyRing(pepper, std::move(consumers), &HmacSha256);
+  return CreateKeyRing(pepper, std::move(consumers),
+                       [](const HmacSha256Key& key, std::string_view text, Digest256* digest) {
+                         return key.Sign(text, digest);
+                       });
 }
 
 }  // namespace weir::auth

@@ -13,7 +13,7 @@
 
 namespace weir::auth {
 
-using HmacFunction = bool (*)(std::string_view key, std::string_view text, Digest256* digest);
+using HmacFunction = bool (*)(const HmacSha256Key& key, std::string_view text, Digest256* digest);
 
 absl::StatusOr<std::unique_ptr<KeyRing>> CreateKeyRing(std::string_view pepper,
                                                        std::vector<Consumer> consumers,

@@ -1,10 +1,13 @@
+// What this needs of OpenSSL's older interface has no successor that does without memory.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "base/hash.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/sha.h>
 
 #include <cstring>
+#include <type_traits>
 
 namespace weir {
 namespace {
@@ -118,14 +121,56 @@ Hash128 SipHash(uint64_t seed, std::string_view first, std::string_view second) 
   return state.Finish();
 }
 
+// A state of SHA-256 is a plain struct, copied for each text; OpenSSL's newer interface asks for
+// memory for each, which takes several times as long as the hash.
+static_assert(sizeof(SHA256_CTX) == 28 * sizeof(uint32_t));
+static_assert(std::is_trivially_copyable_v<SHA256_CTX>);
+
+HmacSha256Key::HmacSha256Key(std::string_view key) {
+  unsigned char block[SHA256_CBLOCK] = {};
+  Digest256 digest{};
+  if (key.size() > sizeof(block)) {
+    SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), digest.data());
+    key = {reinterpret_cast<const char*>(digest.data()), digest.size()};
+  }
+  if (!key.empty()) std::memcpy(block, key.data(), key.size());
+  sound_ = true;
+  const auto begin = [&](unsigned char pad, State* state) {
+    unsigned char padded[SHA256_CBLOCK];
+    for (size_t i = 0; i < sizeof(block); ++i) padded[i] = block[i] ^ pad;
+    SHA256_CTX context;
+    sound_ = sound_ && SHA256_Init(&context) == 1 &&
+             SHA256_Update(&context, padded, sizeof(padded)) == 1;
+    std::memcpy(state->data(), &context, sizeof(context));
+    OPENSSL_cleanse(padded, sizeof(padded));
+    OPENSSL_cleanse(&context, sizeof(context));
+  };
+  begin(0x36, &inner_);
+  begin(0x5C, &outer_);
+  OPENSSL_cleanse(block, sizeof(block));
+  OPENSSL_cleanse(digest.data(), digest.size());
+}
+
+HmacSha256Key::~HmacSha256Key() {
+  OPENSSL_cleanse(inner_.data(), sizeof(inner_));
+  OPENSSL_cleanse(outer_.data(), sizeof(outer_));
+}
+
+bool HmacSha256Key::Sign(std::string_view text, Digest256* digest) const {
+  if (!sound_) return false;
+  const auto end = [digest](const State& state, const void* bytes, size_t size) {
+    SHA256_CTX context;
+    std::memcpy(&context, state.data(), sizeof(context));
+    const bool ended =
+        SHA256_Update(&context, bytes, size) == 1 && SHA256_Final(digest->data(), &context) == 1;
+    OPENSSL_cleanse(&context, sizeof(context));
+    return ended;
+  };
+  return end(inner_, text.data(), text.size()) && end(outer_, digest->data(), digest->size());
+}
+
 bool HmacSha256(std::string_view key, std::string_view text, Digest256* digest) {
-  unsigned int size = 0;
-  // A null key pointer would mean "reuse the last key"; an empty key is a key.
-  const char* key_bytes = key.data() == nullptr ? "" : key.data();
-  return HMAC(EVP_sha256(), key_bytes, static_cast<int>(key.size()),
-              reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest->data(),
-              &size) != nullptr &&
-         size == digest->size();
+  return HmacSha256Key(key).Sign(text, digest);
 }
 
 bool ConstantTimeEqual(std::string_view a, std::string_view b) {

@@ -79,8 +79,9 @@ TEST_CASE("another pepper makes all keys unknown") {
 
 TEST_CASE("a failure inside is a denial without an identity") {
   // The digest is written and then the library reports failure: the digest must not be used.
-  const HmacFunction failing = [](std::string_view key, std::string_view text, Digest256* digest) {
-    HmacSha256(key, text, digest);
+  const HmacFunction failing = [](const HmacSha256Key& key, std::string_view text,
+                                  Digest256* digest) {
+    key.Sign(text, digest);
     return false;
   };
   auto ring = CreateKeyRing(kPepper, {MakeConsumer("red", {"red-1"})}, failing);

@@ -62,7 +62,24 @@ TEST_CASE("HMAC-SHA-256 gives RFC 4231's answers") {
   REQUIRE(HmacSha256("Jefe", "what do ya want for nothing?", &digest));
   CHECK(HexEncode({reinterpret_cast<const char*>(digest.data()), digest.size()}) ==
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  CHECK(HmacSha256(std::string_view(), std::string_view(), &digest));
+  REQUIRE(HmacSha256(std::string(131, '\xaa'),
+                     "Test Using Larger Than Block-Size Key - Hash Key First", &digest));
+  CHECK(HexEncode({reinterpret_cast<const char*>(digest.data()), digest.size()}) ==
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  REQUIRE(HmacSha256(std::string_view(), std::string_view(), &digest));
+  CHECK(HexEncode({reinterpret_cast<const char*>(digest.data()), digest.size()}) ==
+        "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
+TEST_CASE("a key that is made ready signs one text after the other, of any length") {
+  const HmacSha256Key key("Jefe");
+  for (size_t size = 0; size < 300; ++size) {
+    const std::string text(size, 'x');
+    Digest256 ready, once;
+    REQUIRE(key.Sign(text, &ready));
+    REQUIRE(HmacSha256("Jefe", text, &once));
+    REQUIRE(ready == once);
+  }
 }
 
 TEST_CASE("hex and constant-time comparison") {
