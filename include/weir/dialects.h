@@ -99,10 +99,6 @@ struct Request {
 // provider's to judge.
 absl::StatusOr<Request> ReadRequest(Dialect dialect, Operation operation, std::string_view target,
                                     std::string_view body);
-// The same, for the rest of the library: `parsed` is then the body, while that stays as it is and
-// until `parsed` is used again.
-absl::StatusOr<Request> ReadRequest(Dialect dialect, Operation operation, std::string_view target,
-                                    std::string_view body, json::Document* parsed);
 
 struct Edits {
   // The model to ask for; empty: as it is. Gemini's and Bedrock's is in the path (see Target), and
@@ -192,6 +188,12 @@ struct ParsedTarget {
 //       {generateContent, streamGenerateContent, embedContent, batchEmbedContents}
 //   /model/{model}/{converse, converse-stream, invoke, invoke-with-response-stream}
 std::optional<ParsedTarget> ParseTarget(std::string_view target);
+
+// ReadRequest, for the rest of the library, of a target that was parsed; `parsed` is then the body,
+// while that stays as it is and until `parsed` is used again.
+absl::StatusOr<Request> ReadRequest(Dialect dialect, Operation operation,
+                                    const std::optional<ParsedTarget>& asked, std::string_view body,
+                                    json::Document* parsed);
 
 // The target to ask a backend for an operation, below its base URL's path; empty when the dialect
 // has no such operation. Whatever the model is called, it stays one segment of the path.

@@ -83,7 +83,7 @@ struct Action {
 struct HeaderEdit {
   enum class Operation : uint8_t { kSet = 1, kRemove = 2, kAdd = 3 };
   Operation operation = Operation::kSet;
-  std::string name;  // lower case
+  std::string_view name;  // lower case; a view as those of Transaction
   std::string value;
 };
 

@@ -77,7 +77,7 @@ struct Model {
 };
 
 struct Credential {
-  std::string header;
+  std::string header;  // lower case
   Text value;
 };
 
@@ -292,6 +292,7 @@ struct Plan {
   std::vector<Meter> meters;
   std::vector<Route> routes;
   std::array<std::string, kClientHeaders.size()> client_headers;
+  bool reads_bodies = false;  // some expression asks for a member of the request's body
 
   // The first route that matches; its path parameters, percent-decoded, go to `parameters`. Null
   // when none does. `other_method` tells whether one would have matched under another method.

@@ -435,7 +435,7 @@ class JsonStreamReader final : public ReaderBase {
   void TakeBody() {
     json::Document document;
     json::ParseError error;
-    if (too_large_ || !document.Parse(body_, kLenient, &error) ||
+    if (too_large_ || !document.ParseBorrowed(body_, kLenient, &error) ||
         !document.root().Is(Type::kObject)) {
       return CountUnreadable();
     }

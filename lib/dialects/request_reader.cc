@@ -172,15 +172,16 @@ bool RequestReader::Parts(Value content, const Place& place, unsigned allowed) {
 absl::StatusOr<Request> ReadRequest(Dialect dialect, Operation operation, std::string_view target,
                                     std::string_view body) {
   json::Document document;
-  return ReadRequest(dialect, operation, target, body, &document);
+  return ReadRequest(dialect, operation, ParseTarget(target), body, &document);
 }
 
-absl::StatusOr<Request> ReadRequest(Dialect dialect, Operation operation, std::string_view target,
-                                    std::string_view body, json::Document* parsed) {
+absl::StatusOr<Request> ReadRequest(Dialect dialect, Operation operation,
+                                    const std::optional<ParsedTarget>& asked, std::string_view body,
+                                    json::Document* parsed) {
   Request request;
   request.dialect = dialect;
   request.operation = operation;
-  if (const std::optional<ParsedTarget> asked = ParseTarget(target)) {
+  if (asked) {
     request.model = asked->model;
     request.model_in_path = asked->model_span.end != 0;
     request.stream = asked->stream;

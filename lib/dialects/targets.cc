@@ -51,8 +51,11 @@ bool IsVersion(std::string_view text) {
 // Whether a server that decodes the path may see "." or ".." as a step in it.
 bool WalksUp(std::string_view path) {
   std::string decoded;
-  if (!PercentDecode(path, &decoded)) return true;
-  std::string_view rest = decoded;
+  std::string_view rest = path;
+  if (path.find('%') != std::string_view::npos) {
+    if (!PercentDecode(path, &decoded)) return true;
+    rest = decoded;
+  }
   while (true) {
     const size_t slash = rest.find_first_of("/\\");
     const std::string_view part = rest.substr(0, slash);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/cord.h"
 #include "base/json.h"
 #include "base/saturating.h"
@@ -38,8 +39,7 @@ std::optional<Action> TransactionImpl::CheckHead() {
 }
 
 std::optional<Action> TransactionImpl::Authenticate() {
-  std::vector<auth::Header> headers;
-  headers.reserve(request_.headers.entries().size());
+  absl::InlinedVector<auth::Header, 16> headers;
   for (const HeaderList::Entry& entry : request_.headers.entries()) {
     headers.push_back({entry.name, entry.value});
   }
@@ -92,8 +92,7 @@ Action TransactionImpl::UnknownUrl() {
 }
 
 std::optional<Action> TransactionImpl::ReadCounted() {
-  const std::string target = request_.Target();
-  const auto parsed = dialects::ParseTarget(target);
+  const auto parsed = dialects::ParseTarget(request_.path);
   // The route's parameters may have made another path of it, or steps that walk up.
   if (!parsed || !dialects::SameFamily(parsed->dialect, request_.route->dialect)) {
     return UnknownUrl();
@@ -101,7 +100,7 @@ std::optional<Action> TransactionImpl::ReadCounted() {
   target_asked_ = *parsed;
   json::Document body;
   auto asked =
-      dialects::ReadRequest(parsed->dialect, parsed->operation, target, request_.body, &body);
+      dialects::ReadRequest(parsed->dialect, parsed->operation, parsed, request_.body, &body);
   if (!asked.ok()) {
     std::string param;
     if (const auto payload = asked.status().GetPayload("weir/param")) param = std::string(*payload);
@@ -141,7 +140,7 @@ void TransactionImpl::CountPrompt(const json::Value& body) {
 bool TransactionImpl::ChangeModel(const std::string& model) {
   if (request_.consumer != nullptr && !request_.consumer->MayUse(model)) return false;
   json::Document body;
-  if (!dialects::ReadRequest(target_asked_.dialect, target_asked_.operation, request_.Target(),
+  if (!dialects::ReadRequest(target_asked_.dialect, target_asked_.operation, target_asked_,
                              request_.body, &body)
            .ok()) {
     return false;

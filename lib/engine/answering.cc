@@ -94,7 +94,14 @@ Action TransactionImpl::RelayHead() {
   Action relay;
   relay.status = answer_status_;
   phase_ = Phase::kRelay;
+  ForgetRequestBody();
   return relay;
+}
+
+// No other backend is asked from here on, and an answer may take minutes.
+void TransactionImpl::ForgetRequestBody() {
+  body_ = std::string();
+  if (!plan().reads_bodies) request_.body = std::string();
 }
 
 void TransactionImpl::NoteFirstByte() {
@@ -133,7 +140,7 @@ void TransactionImpl::ReadFedBytes() {
                                                      now_);
     }
     TryToMeter([&] {
-      const std::vector<std::string> custom = DimensionValues();
+      const DimensionTexts custom = DimensionValues();
       generation_->instruments->TimeToFirstToken(LabelsWith(custom), took_ns);
     });
   }

@@ -74,7 +74,7 @@ std::string TransactionImpl::BackendBody(const policy::Backend& backend) {
 
 void TransactionImpl::EditForBackend(const policy::Backend& backend) {
   constexpr std::string_view kReserved = "x-weir-";
-  std::vector<std::string_view> removed;
+  absl::InlinedVector<std::string_view, 8> removed;
   for (const HeaderList::Entry& entry : request_.headers.entries()) {
     const bool reserved = std::string_view(entry.name).substr(0, kReserved.size()) == kReserved;
     if (!reserved && !auth::IsCredentialHeader(entry.name)) continue;
@@ -87,7 +87,7 @@ void TransactionImpl::EditForBackend(const policy::Backend& backend) {
   if (backend.credential >= 0) {
     const policy::Credential& credential =
         plan().credentials[static_cast<size_t>(backend.credential)];
-    SetHeader(AsciiLower(credential.header), std::string(plan().Resolve(credential.value)));
+    SetHeader(credential.header, std::string(plan().Resolve(credential.value)));
   }
 }
 

@@ -31,7 +31,7 @@ class Instruments {
   // custom_labels().
   struct Labels {
     std::string_view route, consumer, model, backend;
-    std::vector<std::string_view> custom;
+    absl::InlinedVector<std::string_view, 6> custom;
   };
 
   // The registry of `previous` is kept, and with it every count, unless the policy's dimensions or

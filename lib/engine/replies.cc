@@ -42,10 +42,11 @@ Action TransactionImpl::Reply(int status, const Words& words) {
   return reply;
 }
 
+// `name` must stay: a literal, or the policy's or the request's own.
 // A value with a line break or a NUL would be another header's beginning: it is not sent.
 void TransactionImpl::SetHeader(std::string_view name, std::string value) {
   if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) return;
-  edits_.push_back({HeaderEdit::Operation::kSet, std::string(name), std::move(value)});
+  edits_.push_back({HeaderEdit::Operation::kSet, name, std::move(value)});
 }
 
 // By the name that the policy gives it, if any.
@@ -55,7 +56,7 @@ void TransactionImpl::SetClientHeader(policy::ClientHeader header, std::string v
 }
 
 void TransactionImpl::RemoveHeader(std::string_view name) {
-  edits_.push_back({HeaderEdit::Operation::kRemove, std::string(name), {}});
+  edits_.push_back({HeaderEdit::Operation::kRemove, name, {}});
 }
 
 // Rounded up, so that who waits that long is admitted; never 0, which some clients take for "now".

@@ -5,6 +5,11 @@
 #include "base/text.h"
 
 namespace weir::engine {
+namespace {
+
+constexpr size_t kUsualHeaders = 12;
+
+}  // namespace
 
 void HeaderList::Add(std::string_view name, std::string_view value) {
   bytes_ += name.size() + value.size();
@@ -12,6 +17,7 @@ void HeaderList::Add(std::string_view name, std::string_view value) {
     too_large_ = true;
     return;
   }
+  if (entries_.empty()) entries_.reserve(kUsualHeaders);
   entries_.push_back({AsciiLower(name), std::string(value)});
 }
 

@@ -76,9 +76,9 @@ void TransactionImpl::ReleaseLimits() {
   for (AppliedLimit& applied : limits_) generation_->limiter->Release(&applied.shadow, now_);
 }
 
-std::vector<std::string> TransactionImpl::DimensionValues() const {
+TransactionImpl::DimensionTexts TransactionImpl::DimensionValues() const {
   const std::vector<std::string>& names = generation_->instruments->custom_labels();
-  std::vector<std::string> values(names.size());
+  DimensionTexts values(names.size());
   if (request_.route == nullptr || request_.route->meter < 0) return values;
   const RequestEnvironment environment(request_);
   const policy::Meter& meter = plan().meters[static_cast<size_t>(request_.route->meter)];
@@ -93,7 +93,7 @@ std::vector<std::string> TransactionImpl::DimensionValues() const {
   return values;
 }
 
-Instruments::Labels TransactionImpl::LabelsWith(const std::vector<std::string>& custom) const {
+Instruments::Labels TransactionImpl::LabelsWith(const DimensionTexts& custom) const {
   Instruments::Labels labels;
   labels.route = request_.route == nullptr ? std::string_view() : request_.route->name;
   if (request_.consumer != nullptr) labels.consumer = request_.consumer->id;
@@ -105,7 +105,7 @@ Instruments::Labels TransactionImpl::LabelsWith(const std::vector<std::string>& 
 
 void TransactionImpl::MeterUsage(const Used& used) {
   Instruments& instruments = *generation_->instruments;
-  const std::vector<std::string> custom = DimensionValues();
+  const DimensionTexts custom = DimensionValues();
   const Instruments::Labels labels = LabelsWith(custom);
   instruments.TokenUsage(labels, "input", used.prompt);
   instruments.TokenUsage(labels, "output", used.completion);
@@ -124,7 +124,7 @@ void TransactionImpl::End(int status) {
   replied_status_ = status;
   if (!started_mono_ns_) return;  // never decided upon: nothing happened
   TryToMeter([&] {
-    const std::vector<std::string> custom = DimensionValues();
+    const DimensionTexts custom = DimensionValues();
     const Instruments::Labels labels = LabelsWith(custom);
     generation_->instruments->Request(labels, status);
     generation_->instruments->OperationDuration(labels, now_.mono_ns - *started_mono_ns_);

@@ -12,20 +12,26 @@ namespace {
 // Utilization is told with each answer, and falls as work is done: one look a second.
 constexpr int64_t kUtilizationRestNs = kSecond;
 
-// `what`: "tokens" or "requests", of which `wanted` must be left.
-int64_t RateLimitRest(const HeaderList& headers, std::string_view what, uint64_t wanted,
+// The headers of one kind of limit.
+struct RateLimitHeaders {
+  std::string_view limit, remaining, reset;
+};
+constexpr RateLimitHeaders kOfTokens = {"x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens",
+                                        "x-ratelimit-reset-tokens"};
+constexpr RateLimitHeaders kOfRequests = {
+    "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"};
+
+// Of what the limit counts, `wanted` must be left.
+int64_t RateLimitRest(const HeaderList& headers, const RateLimitHeaders& names, uint64_t wanted,
                       int64_t most_ns, Now now) {
   uint64_t remaining = 0;
   uint64_t limit = 0;
-  const auto header = [&](std::string_view which) {
-    return headers.Get(Concat({"x-ratelimit-", which, "-", what}));
-  };
-  if (!ParseUint64(header("remaining"), &remaining) || remaining >= wanted) return 0;
+  if (!ParseUint64(headers.Get(names.remaining), &remaining) || remaining >= wanted) return 0;
   breaker::RetryHeaders reset;
   reset.remaining_requests = "0";
-  reset.reset_requests = header("reset");
+  reset.reset_requests = headers.Get(names.reset);
   const int64_t full_ns = breaker::ParseRetryAfter(reset, now, most_ns).value_or(0);
-  if (!ParseUint64(header("limit"), &limit) || limit < wanted) return full_ns;
+  if (!ParseUint64(headers.Get(names.limit), &limit) || limit < wanted) return full_ns;
   // The time is until all is there again; for this request a part of it is enough.
   return static_cast<int64_t>(
       MulDiv(static_cast<uint64_t>(full_ns), wanted - remaining, limit - remaining));
@@ -49,8 +55,8 @@ int64_t RestTold(const HeaderList& headers, uint64_t prompt, const policy::Backe
                  Now now) {
   const int64_t most_ns = backend.breaker.retry_after_max_ns;
   int64_t rest_ns =
-      std::max(RateLimitRest(headers, "tokens", std::max<uint64_t>(prompt, 1), most_ns, now),
-               RateLimitRest(headers, "requests", 1, most_ns, now));
+      std::max(RateLimitRest(headers, kOfTokens, std::max<uint64_t>(prompt, 1), most_ns, now),
+               RateLimitRest(headers, kOfRequests, 1, most_ns, now));
   const std::string_view used = headers.Get("azure-openai-deployment-utilization");
   uint64_t percent = 0;
   if (backend.utilization_max != 0 &&

@@ -9,6 +9,8 @@
 namespace weir::engine {
 namespace {
 
+constexpr size_t kUsualEdits = 10;
+
 absl::Status OutOfOrder(std::string_view call) {
   return absl::FailedPreconditionError(Concat({call, " does not belong here"}));
 }
@@ -159,6 +161,7 @@ absl::StatusOr<Action> TransactionImpl::Next(Now now) {
   target_.clear();
   body_.clear();
   edits_.clear();
+  edits_.reserve(kUsualEdits);
   if (phase_ == Phase::kHead) {
     if (std::optional<Action> refusal = CheckHead()) return *refusal;
     phase_ = Phase::kBody;

@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "base/json.h"
 #include "engine/first_byte.h"
 #include "engine/generation.h"
@@ -212,6 +213,7 @@ class TransactionImpl : public Transaction {
   Action DecideFailure();
   Action RelayHead();
   Action RelayBody();
+  void ForgetRequestBody();
   void NoteFirstByte();
   void StartMeter();
   Action FinishBroken();
@@ -231,8 +233,9 @@ class TransactionImpl : public Transaction {
   void ReleaseLimits();
   void MeterUsage(const Used& used);
   void End(int status);
-  std::vector<std::string> DimensionValues() const;
-  Instruments::Labels LabelsWith(const std::vector<std::string>& custom) const;
+  using DimensionTexts = absl::InlinedVector<std::string, 4>;
+  DimensionTexts DimensionValues() const;
+  Instruments::Labels LabelsWith(const DimensionTexts& custom) const;
 
   // replies.cc
   struct Words {

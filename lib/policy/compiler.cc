@@ -165,6 +165,10 @@ std::unique_ptr<expr::Program> Compiler::ReadExpression(const Place& place,
     reader_.Complain(place, Concat({"expression: ", StdView(program.status().message())}));
     return nullptr;
   }
+  const absl::Span<const uint32_t> used = (*program)->names_used();
+  const auto body = static_cast<uint32_t>(Name::kBody);
+  plan_.reads_bodies =
+      plan_.reads_bodies || std::find(used.begin(), used.end(), body) != used.end();
   return *std::move(program);
 }
 

@@ -76,6 +76,7 @@ void Compiler::ReadCredential(std::string_view name, const Place& place) {
   if (credential.value.literal.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
     reader_.Complain(place, "the value has a line break or a NUL");
   }
+  credential.header = AsciiLower(credential.header);
   credential_names_.push_back(name);
   plan_.credentials.push_back(std::move(credential));
 }

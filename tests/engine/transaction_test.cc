@@ -190,7 +190,7 @@ TEST_CASE("credentials of the client never reach a backend, nor a backend's anyb
   Answer(*txn, 200);
   Decide(*txn, At(1));
   std::string shown = txn->Explain() + engine->MetricsText() + engine->StatusJson(At(1));
-  for (const HeaderEdit& edit : txn->headers()) shown += edit.name + edit.value;
+  for (const HeaderEdit& edit : txn->headers()) shown += Concat({edit.name, edit.value});
   for (const char* secret : {"vk-red", "backend-secret", "Hello, world"}) {
     CHECK(shown.find(secret) == std::string::npos);
   }
