@@ -57,7 +57,7 @@ bool WalksUp(std::string_view path) {
     rest = decoded;
   }
   while (true) {
-    const size_t slash = rest.find_first_of("/\\");
+    const size_t slash = std::min(rest.find('/'), rest.find('\\'));
     const std::string_view part = rest.substr(0, slash);
     if (part == "." || part == "..") return true;
     if (slash == std::string_view::npos) return false;

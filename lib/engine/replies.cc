@@ -1,5 +1,7 @@
 // weir's own answers in the client's dialect, and the headers that go with every answer.
 
+#include <algorithm>
+
 #include "base/saturating.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -45,7 +47,8 @@ Action TransactionImpl::Reply(int status, const Words& words) {
 // `name` must stay: a literal, or the policy's or the request's own.
 // A value with a line break or a NUL would be another header's beginning: it is not sent.
 void TransactionImpl::SetHeader(std::string_view name, std::string value) {
-  if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) return;
+  const auto ends_line = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  if (std::any_of(value.begin(), value.end(), ends_line)) return;
   edits_.push_back({HeaderEdit::Operation::kSet, name, std::move(value)});
 }
 
