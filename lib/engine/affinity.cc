@@ -100,8 +100,8 @@ void TransactionImpl::KeepSession() {
   const policy::SessionAffinity& affinity = pool().affinity;
   const uint64_t id = generation_->pools[pool_]->MemberId(static_cast<int>(attempt().member));
   if (!affinity.cookie.empty() && preferred_ != static_cast<int>(attempt().member)) {
-    edits_.push_back({HeaderEdit::Operation::kAdd, "set-cookie",
-                      Concat({affinity.cookie, "=", IdText(id), "; Path=/; HttpOnly"})});
+    AddEdit({HeaderEdit::Operation::kAdd, "set-cookie",
+             Concat({affinity.cookie, "=", IdText(id), "; Path=/; HttpOnly"})});
   }
   if (const std::optional<std::string> key = SessionKey()) {
     generation_->sessions->Set(*key, id, affinity.ttl_ns, now_);

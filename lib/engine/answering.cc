@@ -94,14 +94,15 @@ Action TransactionImpl::RelayHead() {
   Action relay;
   relay.status = answer_status_;
   phase_ = Phase::kRelay;
-  ForgetRequestBody();
+  ForgetAsked();
   return relay;
 }
 
 // No other backend is asked from here on, and an answer may take minutes.
-void TransactionImpl::ForgetRequestBody() {
-  body_ = std::string();
-  if (!plan().reads_bodies) request_.body = std::string();
+void TransactionImpl::ForgetAsked() {
+  std::string().swap(body_);
+  if (!plan().reads_bodies) std::string().swap(request_.body);
+  answer_headers_ = HeaderList();
 }
 
 void TransactionImpl::NoteFirstByte() {

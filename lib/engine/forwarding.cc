@@ -108,11 +108,11 @@ void TransactionImpl::EndAttempt(Attempt* attempt, std::string_view outcome,
   const bool failed = told != nullptr && (told->failure != breaker::Failure::kNone ||
                                           told->status == 429 || told->status >= 500);
   generation_->pools[ending.pool]->Finished(static_cast<int>(ending.member), -1, !failed, now_);
-  if (ending.capacity.active()) {
+  if (ending.capacity != nullptr) {
     limits::Actual actual;
     actual.cost = cost;
     actual.headroom_used = cost > prompt_.count ? cost - prompt_.count : 0;
-    generation_->limiter->Settle(&ending.capacity, {actual}, now_);
+    generation_->limiter->Settle(ending.capacity.get(), {actual}, now_);
   }
   TryToMeter([&] { generation_->instruments->Attempt(backend, outcome); });
 }

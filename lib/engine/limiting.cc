@@ -217,9 +217,12 @@ std::optional<Action> TransactionImpl::TakeLimits() {
     if (!plan().limits[applied.limit].shadow) enforced.push_back(applied.charge);
   }
   for (AppliedLimit& applied : limits_) {
-    if (!plan().limits[applied.limit].shadow || applied.shadow.active()) continue;
+    if (!plan().limits[applied.limit].shadow) continue;
+    if (applied.shadow != nullptr && applied.shadow->active()) continue;
     const limits::Charge alone[] = {applied.charge};
-    applied.verdict = generation_->limiter->Reserve(alone, now_, &applied.shadow).verdicts.front();
+    applied.shadow = std::make_unique<limits::Reservation>();
+    applied.verdict =
+        generation_->limiter->Reserve(alone, now_, applied.shadow.get()).verdicts.front();
   }
   limits::Decision decision;
   if (const AppliedLimit* used_up = UsedUpCounter()) {
@@ -288,7 +291,9 @@ bool TransactionImpl::Downgrade() {
   }
   ++downgrades_;
   LeaveLine();
-  for (AppliedLimit& applied : limits_) generation_->limiter->Release(&applied.shadow, now_);
+  for (AppliedLimit& applied : limits_) {
+    if (applied.shadow != nullptr) generation_->limiter->Release(applied.shadow.get(), now_);
+  }
   limits_applied_ = false;
   generation_->instruments->LimitDecision(limit.name, "downgraded");
   return true;

@@ -49,7 +49,13 @@ Action TransactionImpl::Reply(int status, const Words& words) {
 void TransactionImpl::SetHeader(std::string_view name, std::string value) {
   const auto ends_line = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
   if (std::any_of(value.begin(), value.end(), ends_line)) return;
-  edits_.push_back({HeaderEdit::Operation::kSet, name, std::move(value)});
+  AddEdit({HeaderEdit::Operation::kSet, name, std::move(value)});
+}
+
+void TransactionImpl::AddEdit(HeaderEdit edit) {
+  constexpr size_t kUsual = 10;
+  if (edits_.capacity() == 0 && phase_ != Phase::kRelay) edits_.reserve(kUsual);
+  edits_.push_back(std::move(edit));
 }
 
 // By the name that the policy gives it, if any.
@@ -59,7 +65,7 @@ void TransactionImpl::SetClientHeader(policy::ClientHeader header, std::string v
 }
 
 void TransactionImpl::RemoveHeader(std::string_view name) {
-  edits_.push_back({HeaderEdit::Operation::kRemove, name, {}});
+  AddEdit({HeaderEdit::Operation::kRemove, name, {}});
 }
 
 // Rounded up, so that who waits that long is admitted; never 0, which some clients take for "now".

@@ -158,7 +158,9 @@ bool TransactionImpl::Acquire(uint32_t member) {
   }
   if (backend.capacity_rule >= 0) {
     const limits::Charge charge[] = {CapacityCharge(backend, prompt_.count)};
-    const limits::Decision decision = generation_->limiter->Reserve(charge, now_, &made.capacity);
+    made.capacity = std::make_unique<limits::Reservation>();
+    const limits::Decision decision =
+        generation_->limiter->Reserve(charge, now_, made.capacity.get());
     if (!decision.admitted) {
       generation_->breaker->Cancel(made.permit, now_);
       RestFull(member, decision.verdicts.front());

@@ -63,9 +63,9 @@ void TransactionImpl::SettleLimits(const Used& used, bool learn) {
   for (AppliedLimit& applied : limits_) {
     if (!plan().limits[applied.limit].shadow) {
       enforced.push_back(actual_of(applied));
-    } else if (applied.shadow.active()) {
+    } else if (applied.shadow != nullptr) {
       const limits::Actual alone[] = {actual_of(applied)};
-      generation_->limiter->Settle(&applied.shadow, alone, now_);
+      generation_->limiter->Settle(applied.shadow.get(), alone, now_);
     }
   }
   if (held_.active()) generation_->limiter->Settle(&held_, enforced, now_);
@@ -73,7 +73,9 @@ void TransactionImpl::SettleLimits(const Used& used, bool learn) {
 
 void TransactionImpl::ReleaseLimits() {
   generation_->limiter->Release(&held_, now_);
-  for (AppliedLimit& applied : limits_) generation_->limiter->Release(&applied.shadow, now_);
+  for (AppliedLimit& applied : limits_) {
+    if (applied.shadow != nullptr) generation_->limiter->Release(applied.shadow.get(), now_);
+  }
 }
 
 TransactionImpl::DimensionTexts TransactionImpl::DimensionValues() const {

@@ -9,8 +9,6 @@
 namespace weir::engine {
 namespace {
 
-constexpr size_t kUsualEdits = 10;
-
 absl::Status OutOfOrder(std::string_view call) {
   return absl::FailedPreconditionError(Concat({call, " does not belong here"}));
 }
@@ -160,8 +158,9 @@ absl::StatusOr<Action> TransactionImpl::Next(Now now) {
   url_.clear();
   target_.clear();
   body_.clear();
+  // While an answer is relayed, which may take minutes, there are none.
+  if (phase_ == Phase::kRelay && edits_.capacity() != 0) std::vector<HeaderEdit>().swap(edits_);
   edits_.clear();
-  edits_.reserve(kUsualEdits);
   if (phase_ == Phase::kHead) {
     if (std::optional<Action> refusal = CheckHead()) return *refusal;
     phase_ = Phase::kBody;

@@ -81,7 +81,7 @@ class TransactionImpl : public Transaction {
     uint32_t pool = 0, member = 0;  // index into the plan's, and into the pool's
     uint32_t backend = 0;           // index into the plan's
     breaker::Permit permit;
-    limits::Reservation capacity;
+    std::unique_ptr<limits::Reservation> capacity;  // of a backend that has one
     int64_t sent_mono_ns = 0;
     bool open = true;
     bool injected_usage = false;  // asked for a usage chunk that the client did not ask for
@@ -99,8 +99,8 @@ class TransactionImpl : public Transaction {
     std::string key;
     limits::Charge charge;
     limits::Verdict verdict;
-    limits::Reservation shadow;  // a shadow limit holds alone
-    uint64_t held = 0;           // of an enforced one, top-ups included
+    std::unique_ptr<limits::Reservation> shadow;  // a shadow limit holds alone
+    uint64_t held = 0;                            // of an enforced one, top-ups included
     Asks asks = Asks::kAhead;
     bool is_used_up = false;  // refused what was asked for last
   };
@@ -213,7 +213,7 @@ class TransactionImpl : public Transaction {
   Action DecideFailure();
   Action RelayHead();
   Action RelayBody();
-  void ForgetRequestBody();
+  void ForgetAsked();
   void NoteFirstByte();
   void StartMeter();
   Action FinishBroken();
@@ -246,6 +246,7 @@ class TransactionImpl : public Transaction {
     std::optional<int64_t> retry_after_ns{};
   };
   Action Reply(int status, const Words& words);
+  void AddEdit(HeaderEdit edit);
   void SetHeader(std::string_view name, std::string value);
   void SetClientHeader(policy::ClientHeader header, std::string value);
   void RemoveHeader(std::string_view name);
