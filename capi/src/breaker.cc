@@ -119,6 +119,10 @@ uint64_t OwnerWord(const weir_breaker* breaker) { return reinterpret_cast<uintpt
 
 weir_status ReadCircuit(const weir_breaker* breaker, const weir_circuit* given, Circuit* circuit,
                         weir_error* error) {
+  // A part of one is none: what is missing would be read as zeroes.
+  if (given->size < sizeof(*given)) {
+    return Fail(error, WEIR_INVALID_ARGUMENT, "circuit->size is not that of a circuit");
+  }
   weir_circuit read;
   if (const weir_status status = ReadSized(given, &read, error); status != WEIR_OK) return status;
   if (read.opaque[0] != OwnerWord(breaker)) {

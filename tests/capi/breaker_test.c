@@ -295,8 +295,10 @@ static void test_unsound_calls(void) {
   BAD(weir_breaker_find(breaker, 0, NULL, 1, &now, &circuit, &error));
   BAD(weir_breaker_find(breaker, 0, "k", 1, NULL, &circuit, &error));
   BAD(weir_breaker_find(breaker, 0, "k", 1, &now, NULL, &error));
-  const weir_circuit* unsound[] = {NULL, &nothing, &foreign};
-  for (size_t i = 0; i < 3; ++i) {
+  weir_circuit cut_short = circuit_of(breaker, "k");
+  cut_short.size = 16;
+  const weir_circuit* unsound[] = {NULL, &nothing, &foreign, &cut_short};
+  for (size_t i = 0; i < sizeof(unsound) / sizeof(unsound[0]); ++i) {
     BAD(weir_breaker_check(breaker, unsound[i], &now, &permit, &error));
     BAD(weir_breaker_acquire(breaker, unsound[i], &now, &permit, &error));
   }

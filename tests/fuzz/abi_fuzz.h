@@ -61,6 +61,8 @@ class Slots {
     const size_t index = operand % (kCount + 1);
     return index == kCount ? nullptr : handles_[index];
   }
+  // What Put with this operand is to free.
+  Handle* Place(uint8_t operand) const { return handles_[operand % kCount]; }
   // Frees what is there.
   void Put(uint8_t operand, Handle* handle) {
     Handle*& place = handles_[operand % kCount];

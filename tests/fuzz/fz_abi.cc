@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "tests/fuzz/abi_fuzz.h"
+#include "tests/fuzz/abi_structs.h"
 
 namespace weir::fuzz {
 namespace {
@@ -119,12 +120,13 @@ class Machine {
     weir_engine* const engine = engines_[call.a];
     switch (Verb(call) % 7) {
       case 0: {
-        weir_engine_options options = {};
-        options.size = call.c < 200 ? sizeof(options) : call.c;
-        options.max_counters = 16;
-        options.seed = call.c;
+        weir_engine_options record = {};
+        record.max_counters = 16;
+        record.seed = call.c;
+        const Given<weir_engine_options> options(call.c, record);
         weir_engine* const made = Made<weir_engine>([&](weir_engine** out) {
-          return weir_engine_new(policies_[call.b], call.c == 7 ? nullptr : &options, out, &error_);
+          return weir_engine_new(policies_[call.b], call.c == 7 ? nullptr : options.get(), out,
+                                 &error_);
         });
         if (made != nullptr) engines_.Put(call.a, made);
         return;
