@@ -85,14 +85,19 @@ with_pkg_config() {
   run_examples "$work"/pc_c "$work"/pc_cc
 }
 
+# Beside the build, with its flags, and as deep in the tree: a compiler cache has every object.
 as_subdirectory() {
-  local options=(-DCMAKE_BUILD_TYPE=Debug -DWEIR_SOURCE_DIR="$source" -DWEIR_EXAMPLES="$examples")
+  local made=$build-subdirectory
+  local options=(-DCMAKE_BUILD_TYPE=Release -DWEIR_WERROR=ON -DWEIR_SOURCE_DIR="$source"
+    -DWEIR_EXAMPLES="$examples")
+  export CCACHE_BASEDIR=$source CCACHE_NOHASHDIR=1
+  rm -rf "$made"
   if [[ -n ${LAUNCHER:-} ]]; then
     options+=(-DCMAKE_C_COMPILER_LAUNCHER="$LAUNCHER" -DCMAKE_CXX_COMPILER_LAUNCHER="$LAUNCHER")
   fi
-  quietly cmake -S "$examples/with_subdirectory" -B "$work/build" "${options[@]}"
-  quietly cmake --build "$work/build"
-  run_examples "$work"/build/{c_shared,cc_core}
+  quietly cmake -S "$examples/with_subdirectory" -B "$made" "${options[@]}"
+  quietly cmake --build "$made"
+  run_examples "$made"/{c_shared,cc_core}
 }
 
 mkdir -p "$work"

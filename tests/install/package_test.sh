@@ -11,6 +11,10 @@ set -euo pipefail
 export CMAKE_GENERATOR=Ninja
 
 mode=$1 source=$2 build=$3 work=$4/$1 version=$5
+# Beside the build, as deep in the tree as that is: so a compiler cache that knows sources by where
+# they lie from there has every object already.
+made=$build-packages
+export CCACHE_BASEDIR=$source CCACHE_NOHASHDIR=1
 
 fail() {
   echo "package_test: $*" >&2
@@ -34,18 +38,19 @@ options=(-DCMAKE_BUILD_TYPE=Release -DWEIR_BUILD_TESTS=OFF -DWEIR_BUILD_BENCH=OF
   -DWEIR_BUILD_EXAMPLES=OFF)
 
 build_packages() {
+  rm -rf "$made"
   local launch=()
   if [[ -n ${LAUNCHER:-} ]]; then
     launch=(-DCMAKE_C_COMPILER_LAUNCHER="$LAUNCHER" -DCMAKE_CXX_COMPILER_LAUNCHER="$LAUNCHER")
   fi
-  quietly cmake -S "$source" -B "$work/build" "${options[@]}" "${launch[@]}" \
+  quietly cmake -S "$source" -B "$made" "${options[@]}" "${launch[@]}" \
     -DCMAKE_INSTALL_PREFIX=/usr -DWEIR_PACKAGE_CONTACT="weir <weir@debian.org>"
-  quietly cmake --build "$work/build"
-  (cd "$work/build" && SOURCE_DATE_EPOCH=1700000000 quietly cpack -G DEB)
+  quietly cmake --build "$made"
+  (cd "$made" && SOURCE_DATE_EPOCH=1700000000 quietly cpack -G DEB)
 }
 
 # The package's field.
-field() { dpkg-deb -f "$work/build/$1"_*.deb "$2"; }
+field() { dpkg-deb -f "$made/$1"_*.deb "$2"; }
 
 # Nothing that lintian calls an error.
 look_over() {
@@ -53,7 +58,7 @@ look_over() {
     echo "package_test: no lintian here, so nobody looked the packages over"
     return
   fi
-  lintian --allow-root "$work"/build/*.deb >"$work/lintian" 2>&1 || true
+  lintian --allow-root "$made"/*.deb >"$work/lintian" 2>&1 || true
   if grep "^E: " "$work/lintian"; then fail "lintian finds errors"; fi
 }
 
@@ -63,7 +68,7 @@ install_packages() {
   touch "$root"/var/lib/dpkg/{status,available}
   # Unpacked, not configured: the loader's cache of this system is not that one's.
   quietly dpkg --root="$root" --force-not-root --force-depends --log=/dev/null \
-    --unpack "$work"/build/*.deb
+    --unpack "$made"/*.deb
   local libraries
   libraries=$(dirname "$(find "$root/usr/lib" -name libweir.so.0)")
   export LD_LIBRARY_PATH=$libraries
@@ -96,7 +101,7 @@ check_packages() {
   local packages=(libweir-dev weir)
   # What only some machines can build.
   for package in python3-weir libnginx-mod-http-weir lua-weir; do
-    if compgen -G "$work/build/${package}_*.deb" >/dev/null; then
+    if compgen -G "$made/${package}_*.deb" >/dev/null; then
       packages+=("$package")
     else
       echo "package_test: no $package: what it is built from is not here"
@@ -107,7 +112,7 @@ check_packages() {
       fail "$package does not depend on its own libweir0"
   done
   # Two builds, the same bytes.
-  cmp "$work/build/capi/libweir.so.$version" "$build/capi/libweir.so.$version" ||
+  cmp "$made/capi/libweir.so.$version" "$build/capi/libweir.so.$version" ||
     fail "two builds of libweir differ"
 }
 
