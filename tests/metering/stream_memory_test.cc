@@ -1,20 +1,9 @@
 // What open streams cost in memory, measured on many of them at once.
 
-#include <malloc.h>
-
 #include "tests/dialects/fixtures.h"
 #include "tests/support/catch.h"
+#include "tests/support/heap.h"
 #include "weir/stream_meter.h"
-
-// Sanitizers bring allocators of their own, which do not say.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WEIR_NO_MALLINFO
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define WEIR_NO_MALLINFO
-#endif
-#endif
 
 #if !defined(WEIR_NO_MALLINFO)
 
