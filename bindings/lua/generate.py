@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the Lua modules know of weir.h, read from weir.h.
 
-  generate.py lua --library libweir.so.0 > weir/declarations.lua    for the LuaJIT module
+  generate.py lua --soname libweir.so.0 > weir/declarations.lua    for the LuaJIT module
   generate.py c                          > declarations.inc         for the C module and its test
 
 Both list the constants (without WEIR_) and, for each struct, the fields that a Lua table may have:
@@ -41,8 +41,8 @@ def fields_of(body: str) -> list[tuple[str, str]]:
     return found
 
 
-def lua(cdef: str, structs: dict, constants: list, library: str) -> str:
-    lines = ["-- Generated from weir.h by generate.py.", "return {", f'  library = "{library}",',
+def lua(cdef: str, structs: dict, constants: list, soname: str) -> str:
+    lines = ["-- Generated from weir.h by generate.py.", "return {", f'  soname = "{soname}",',
              f"  cdef = [==[\n{cdef}]==],", "  constants = {"]
     lines += [f"    {name} = {value}," for name, value in constants]
     lines += ["  },", "  structs = {"]
@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("language", choices=["lua", "c"])
-    parser.add_argument("--library", default="", help="what the dynamic loader calls libweir")
+    parser.add_argument("--soname", default="", help="what the dynamic loader calls libweir")
     parser.add_argument("--include", type=pathlib.Path, metavar="DIR",
                         default=HERE.parent.parent / "capi" / "include")
     options = parser.parse_args()
@@ -75,7 +75,7 @@ def main() -> None:
     structs = {name: fields_of(body) for name, body in STRUCT.findall(cdef)}
     constants = CONSTANT.findall(cdef)
     if options.language == "lua":
-        sys.stdout.write(lua(cdef, structs, constants, options.library))
+        sys.stdout.write(lua(cdef, structs, constants, options.soname))
     else:
         sys.stdout.write(c(structs, constants))
 

@@ -7,7 +7,7 @@ local ffi = require "ffi"
 local weir = require "weir"
 local declared = require "weir.declarations"
 
-local library = ffi.load(declared.library)
+local library = ffi.load(declared.soname)
 local found = { constant = 0, struct = 0, field = 0 }
 
 local compare = {

@@ -15,7 +15,7 @@ if not pcall(function() return ffi.C.weir_lua_clock end) then
   ]]
 end
 
-local native = { lib = ffi.load(declared.library), constants = declared.constants }
+local native = { lib = ffi.load(declared.soname), constants = declared.constants }
 local lib = native.lib
 local OUT_OF_RANGE = declared.constants.OUT_OF_RANGE
 local NEVER = 9223372036854775807LL -- WEIR_NEVER, which cdef cannot hold
