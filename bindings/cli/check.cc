@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "console.h"
-#include "count.h"
 #include "json.h"
 #include "options.h"
 

@@ -13,6 +13,13 @@ void Complain(std::initializer_list<std::string_view> parts) {
   std::cerr << "weir: " << Concat(parts) << "\n";
 }
 
+bool FlushOutput() {
+  std::cout.flush();
+  if (std::cout) return true;
+  Complain({"cannot write to standard output"});
+  return false;
+}
+
 std::string Concat(std::initializer_list<std::string_view> parts) {
   std::string text;
   for (const std::string_view part : parts) text.append(part);

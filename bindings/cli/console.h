@@ -32,6 +32,9 @@ struct Error : weir_error {
 // Writes "weir: " and the parts to standard error, around the progress line if one is shown.
 void Complain(std::initializer_list<std::string_view> parts);
 
+// Whether standard output took everything; else a complaint.
+bool FlushOutput();
+
 std::string Concat(std::initializer_list<std::string_view> parts);
 
 // Both of the system's clocks.

@@ -133,13 +133,6 @@ int CheckOptions(const CommandLine& line, unsigned mode, std::string_view chosen
 
 }  // namespace
 
-bool FlushOutput() {
-  std::cout.flush();
-  if (std::cout) return true;
-  Complain({"cannot write to standard output"});
-  return false;
-}
-
 std::string Joined(const std::vector<uint32_t>& ids, std::string_view between) {
   std::string text;
   for (const uint32_t id : ids) {

@@ -35,9 +35,6 @@ bool EncodeText(const CountJob& job, const weir_tokenizer* tokenizer, const std:
 // "1,2,3"
 std::string Joined(const std::vector<uint32_t>& ids, std::string_view between);
 
-// Whether standard output took everything; else a complaint.
-bool FlushOutput();
-
 }  // namespace weir::cli
 
 #endif  // WEIR_BINDINGS_CLI_COUNT_H_

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "console.h"
-#include "count.h"
 #include "options.h"
 
 namespace weir::cli {

@@ -53,7 +53,7 @@ void SetSecrets(weir_policy* policy, Story* story) {
       value = Concat({"(the value of ", called, ")"});
       story->notes.push_back(
           Concat({kind == WEIR_SECRET_ENV ? "the environment variable " : "the file ", called,
-                  " has no value here: a placeholder stands in"}));
+                  " has no value here: its name stands in for it"}));
     } else {
       story->secrets.push_back(value);
     }

@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "console.h"
-#include "count.h"
 #include "json.h"
 #include "options.h"
 
