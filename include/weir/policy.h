@@ -14,7 +14,7 @@
 //
 // This release reads the sections weir, pepper, bounds, models, consumers, credentials, backends,
 // pools, limits, meters, headers and routes. Words of the contract that it does not carry out yet
-// (caches, hedging, …) are refused by name, never ignored.
+// (caches, …) are refused by name, never ignored.
 
 #ifndef WEIR_POLICY_H_
 #define WEIR_POLICY_H_
