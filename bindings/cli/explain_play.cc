@@ -70,7 +70,6 @@ class Host {
     txn_.reset(txn);
   }
 
-  // False: the engine asks for nothing more, or something went wrong.
   void Request() {
     const HttpRequest& request = story_.request;
     constexpr std::string_view kClient = "127.0.0.1";

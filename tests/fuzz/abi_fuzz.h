@@ -126,6 +126,16 @@ void ReadText(Ask ask, uint8_t small) {
   }
 }
 
+// Plays an input to a machine of its own, which has Do(call).
+template <typename Machine>
+int Play(const uint8_t* data, size_t size) {
+  const AbiInput input(data, size);
+  Machine machine(input);
+  for (size_t i = 0; i < input.calls(); ++i) machine.Do(input.Call(i));
+  weir::testing::FailAllocation(-1);
+  return 0;
+}
+
 }  // namespace weir::fuzz
 
 #endif  // WEIR_TESTS_FUZZ_ABI_FUZZ_H_

@@ -291,9 +291,5 @@ class Machine {
 }  // namespace weir::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const weir::fuzz::AbiInput input(data, size);
-  weir::fuzz::Machine machine(input);
-  for (size_t i = 0; i < input.calls(); ++i) machine.Do(input.Call(i));
-  weir::testing::FailAllocation(-1);
-  return 0;
+  return weir::fuzz::Play<weir::fuzz::Machine>(data, size);
 }

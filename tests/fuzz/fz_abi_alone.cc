@@ -109,9 +109,5 @@ class StandAloneParts {
 }  // namespace weir::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const weir::fuzz::AbiInput input(data, size);
-  weir::fuzz::StandAloneParts parts(input);
-  for (size_t i = 0; i < input.calls(); ++i) parts.Do(input.Call(i));
-  weir::testing::FailAllocation(-1);
-  return 0;
+  return weir::fuzz::Play<weir::fuzz::StandAloneParts>(data, size);
 }
