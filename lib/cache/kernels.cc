@@ -1,0 +1,164 @@
+#include "cache/kernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "base/cpu.h"
+
+namespace weir::cache {
+namespace {
+
+// Written by others meanwhile, by design: see the header.
+#define WEIR_CACHE_RACY __attribute__((no_sanitize("thread")))
+
+void ScanPortable(const Block* const* blocks, uint32_t count, const uint64_t* sketch,
+                  uint32_t limit, uint32_t* near) {
+  for (uint32_t b = 0; b < count; ++b) {
+    uint32_t bits = 0;
+    for (uint32_t row = 0; row < kBlockRows; ++row) {
+      bits |= uint32_t{SketchDistance(*blocks[b], row, sketch) <= limit} << row;
+    }
+    near[b] = bits;
+  }
+}
+
+WEIR_CACHE_RACY int32_t DotPortable(const int16_t* query, const int8_t* row, uint32_t stride) {
+  int32_t sum = 0;
+  for (uint32_t i = 0; i < stride; ++i) sum += int32_t{query[i]} * row[i];
+  return sum;
+}
+
+constexpr Kernels kPortable = {ScanPortable, DotPortable};
+
+#if defined(__x86_64__)
+
+// The bits of each of four words, counted by halves of bytes in a table, as by Muła, Kurz and
+// Lemire, "Faster population counts using AVX2 instructions".
+__attribute__((target("avx2"))) inline __m256i CountBits256(__m256i words) {
+  const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2,
+                                         1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const __m256i low = _mm256_set1_epi8(0x0F);
+  const __m256i lower = _mm256_and_si256(words, low);
+  const __m256i upper = _mm256_and_si256(_mm256_srli_epi16(words, 4), low);
+  return _mm256_add_epi8(_mm256_shuffle_epi8(table, lower), _mm256_shuffle_epi8(table, upper));
+}
+
+WEIR_CACHE_RACY __attribute__((target("avx2"))) void ScanAvx2(const Block* const* blocks,
+                                                              uint32_t count,
+                                                              const uint64_t* sketch,
+                                                              uint32_t limit, uint32_t* near) {
+  const __m256i most = _mm256_set1_epi64x(limit);
+  for (uint32_t b = 0; b < count; ++b) {
+    uint32_t bits = 0;
+    for (uint32_t half = 0; half < 2 * kGroups; ++half) {
+      // No sum of a byte goes over 4 * 8.
+      __m256i sum = _mm256_setzero_si256();
+      for (uint32_t w = 0; w < kSketchWords; ++w) {
+        const Word* words = &blocks[b]->sketch[half / 2][w][half % 2 * 4];
+        const __m256i row = _mm256_load_si256(reinterpret_cast<const __m256i*>(words));
+        const __m256i wanted = _mm256_set1_epi64x(static_cast<int64_t>(sketch[w]));
+        sum = _mm256_add_epi8(sum, CountBits256(_mm256_xor_si256(row, wanted)));
+      }
+      const __m256i far = _mm256_cmpgt_epi64(_mm256_sad_epu8(sum, _mm256_setzero_si256()), most);
+      const int mask = _mm256_movemask_pd(_mm256_castsi256_pd(far)) ^ 0xF;
+      bits |= static_cast<uint32_t>(mask) << (4 * half);
+    }
+    near[b] = bits;
+  }
+}
+
+WEIR_CACHE_RACY __attribute__((target("avx2"))) int32_t DotAvx2(const int16_t* query,
+                                                                const int8_t* row,
+                                                                uint32_t stride) {
+  __m256i sum = _mm256_setzero_si256();
+  for (uint32_t i = 0; i < stride; i += 16) {
+    const __m256i wide =
+        _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(row + i)));
+    const __m256i wanted = _mm256_load_si256(reinterpret_cast<const __m256i*>(query + i));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(wide, wanted));
+  }
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1));
+  return _mm_cvtsi128_si32(four);
+}
+
+constexpr Kernels kAvx2 = {ScanAvx2, DotAvx2};
+
+#define WEIR_AVX512 __attribute__((target("avx512f,avx512bw,avx512vpopcntdq")))
+
+WEIR_CACHE_RACY WEIR_AVX512 void ScanAvx512(const Block* const* blocks, uint32_t count,
+                                            const uint64_t* sketch, uint32_t limit,
+                                            uint32_t* near) {
+  static_assert(kSketchWords == 4 && kLanes == 8);
+  const __m512i wanted[] = {_mm512_set1_epi64(static_cast<int64_t>(sketch[0])),
+                            _mm512_set1_epi64(static_cast<int64_t>(sketch[1])),
+                            _mm512_set1_epi64(static_cast<int64_t>(sketch[2])),
+                            _mm512_set1_epi64(static_cast<int64_t>(sketch[3]))};
+  const __m512i most = _mm512_set1_epi64(limit);
+  for (uint32_t b = 0; b < count; ++b) {
+    uint32_t bits = 0;
+    for (uint32_t group = 0; group < kGroups; ++group) {
+      const Word(*words)[kLanes] = blocks[b]->sketch[group];
+      const __m512i c0 =
+          _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(words[0]), wanted[0]));
+      const __m512i c1 =
+          _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(words[1]), wanted[1]));
+      const __m512i c2 =
+          _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(words[2]), wanted[2]));
+      const __m512i c3 =
+          _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(words[3]), wanted[3]));
+      const __m512i sum = _mm512_add_epi64(_mm512_add_epi64(c0, c1), _mm512_add_epi64(c2, c3));
+      bits |= uint32_t{_mm512_cmple_epu64_mask(sum, most)} << (kLanes * group);
+    }
+    near[b] = bits;
+  }
+}
+
+WEIR_CACHE_RACY WEIR_AVX512 int32_t DotAvx512(const int16_t* query, const int8_t* row,
+                                              uint32_t stride) {
+  __m512i even = _mm512_setzero_si512();
+  __m512i odd = _mm512_setzero_si512();
+  for (uint32_t i = 0; i < stride; i += 64) {
+    const __m512i wide0 =
+        _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(row + i)));
+    const __m512i wide1 =
+        _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(row + i + 32)));
+    even = _mm512_add_epi32(even, _mm512_madd_epi16(wide0, _mm512_load_si512(query + i)));
+    odd = _mm512_add_epi32(odd, _mm512_madd_epi16(wide1, _mm512_load_si512(query + i + 32)));
+  }
+  alignas(64) int32_t sums[16];
+  _mm512_store_si512(sums, _mm512_add_epi32(even, odd));
+  int32_t sum = 0;
+  for (const int32_t part : sums) sum += part;
+  return sum;
+}
+
+constexpr Kernels kAvx512 = {ScanAvx512, DotAvx512};
+
+KernelVariants Choose() {
+  const bool counts_bits = CpuHasAvx512() && __builtin_cpu_supports("avx512vpopcntdq") != 0;
+  return {&kPortable, CpuHasAvx2() ? &kAvx2 : nullptr, counts_bits ? &kAvx512 : nullptr};
+}
+
+#else
+
+KernelVariants Choose() { return {&kPortable, nullptr, nullptr}; }
+
+#endif
+
+}  // namespace
+
+KernelVariants AllKernelVariants() {
+  static const KernelVariants variants = Choose();
+  return variants;
+}
+
+const Kernels& BestKernels() {
+  const KernelVariants variants = AllKernelVariants();
+  if (variants.avx512 != nullptr) return *variants.avx512;
+  return variants.avx2 != nullptr ? *variants.avx2 : *variants.portable;
+}
+
+}  // namespace weir::cache

@@ -1,0 +1,284 @@
+#include "cache/search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "absl/base/optimization.h"
+
+namespace weir::cache {
+namespace {
+
+// Longer than a chain gets; a chain that readers see half changed may be a ring.
+constexpr uint32_t kLongestChain = 1024;
+// How many standard deviations of the rounding error are called the error.
+constexpr float kErrorDeviations = 4;
+
+// What rounding does to a product, all but surely; never more than the length of what it cut off.
+float ErrorOf(float rounding, uint32_t dimensions) {
+  return rounding *
+         std::min(1.0F, kErrorDeviations / std::sqrt(static_cast<float>(std::max(dimensions, 1U))));
+}
+
+}  // namespace
+
+bool Lookup::Copy(uint32_t number, uint32_t sequence, Answer* answer) const {
+  const Row& row = memory_.rows[number];
+  const int64_t created_ns = Get(row.created_ns);
+  const uint32_t bytes = Get(row.value_bytes);
+  uint32_t piece = Get(row.value);
+  ReadFence();
+  if (Get(row.sequence) != sequence) return false;
+  const uint32_t words = bytes / 8;
+  value_->resize(bytes);
+  char* to = value_->data();
+  constexpr uint32_t kPieceWords = kPieceBytes / 8;
+  for (uint32_t at = 0; at * 8 < bytes; at += kPieceWords) {
+    if (!memory_.IsPiece(piece)) break;  // the sequence will tell
+    const Word* from = memory_.piece(piece);
+    piece = Get(memory_.next_piece[piece]);
+    if (memory_.IsPiece(piece)) __builtin_prefetch(memory_.piece(piece));
+    const uint32_t whole = std::min(kPieceWords, words - at);
+    for (uint32_t i = 0; i < whole; ++i, to += 8) {
+      const uint64_t word = Get(from[i]);
+      std::memcpy(to, &word, 8);
+    }
+    if (whole < kPieceWords && bytes % 8 != 0) {
+      const uint64_t word = Get(from[whole]);
+      std::memcpy(to, &word, bytes % 8);
+    }
+  }
+  ReadFence();
+  if (Get(row.sequence) != sequence) {
+    value_->clear();  // it may be anybody's
+    return false;
+  }
+  answer->entry = uint64_t{sequence} << 32 | number;
+  answer->age_ns = now_ns_ > created_ns ? now_ns_ - created_ns : 0;
+  return true;
+}
+
+void Lookup::MarkUsed(uint32_t row) const {
+  RowRest& rest = memory_.rests[row];
+  const auto credit = static_cast<uint8_t>(1 + std::min(Get(rest.worth), kMaxWorth));
+  if (Get(rest.credit) != credit) Set(rest.credit, credit);  // keeps the line shared
+}
+
+Walk KeyLookup::Find(Hash128 key, Answer* answer) {
+  const Half& bucket = memory_.KeyBucket(key);
+  uint32_t number = bucket.load(std::memory_order_acquire);
+  for (uint32_t step = 0; step < kLongestChain; ++step) {
+    if (number == kNone) return Walk::kAbsent;
+    if (!memory_.IsRow(number)) return Walk::kRaced;
+    const Row& row = memory_.rows[number];
+    const uint32_t sequence = row.sequence.load(std::memory_order_acquire);
+    const Hash128 here = {Get(row.key_hi), Get(row.key_lo)};
+    const uint64_t partition = Get(row.partition);
+    const int64_t expires_ns = Get(row.expires_ns);
+    const uint32_t next = Get(row.next_of_key);
+    ReadFence();
+    // A row that left the chain still leads back into it, until another key has it.
+    if (Get(row.sequence) != sequence || &memory_.KeyBucket(here) != &bucket) return Walk::kRaced;
+    if (IsLive(sequence) && here == key && partition == partition_.lo) {
+      expired_ = expires_ns <= now_ns_;
+      if (expired_) return Walk::kAbsent;
+      if (!Copy(number, sequence, answer)) return Walk::kRaced;
+      MarkUsed(number);
+      answer->found = Found::kExact;
+      answer->similarity = 1;
+      return Walk::kFound;
+    }
+    if (!IsLive(sequence) && !IsFree(sequence)) return Walk::kRaced;
+    number = next;
+  }
+  return Walk::kRaced;
+}
+
+VectorLookup::VectorLookup(const Memory& memory, Hash128 partition, int64_t now_ns,
+                           std::string* value, const Prepared& prepared, const Centre* centre,
+                           const Query& query)
+    : Lookup(memory, partition, now_ns, value),
+      prepared_(prepared),
+      kernels_(BestKernels()),
+      min_similarity_(static_cast<float>(query.min_similarity)),
+      embedder_(EmbedderWord(query.embedder)),
+      knows_centre_(centre != nullptr) {
+  sketches_[0] = SketchOf(prepared.turned, nullptr);
+  limits_[0] = SketchLimit(min_similarity_, false, 1);
+  limits_[1] = 0;
+  if (knows_centre_) {
+    sketches_[1] = SketchOf(prepared.turned, &centre->turned);
+    from_centre_ = DistanceFrom(*centre, prepared);
+    limits_[1] = SketchLimit(min_similarity_, true, from_centre_);
+  }
+}
+
+uint32_t VectorLookup::FindPartition(bool* raced) const {
+  const Half& bucket = memory_.PartitionBucket(partition_);
+  uint32_t number = bucket.load(std::memory_order_acquire);
+  for (uint32_t step = 0; step < kLongestChain; ++step) {
+    if (number == kNone) return kNone;
+    if (!memory_.IsPartition(number)) break;
+    const Partition& partition = memory_.partitions[number];
+    const Hash128 hash = {Get(partition.hi), Get(partition.lo)};
+    if (hash == partition_) return number;
+    if (&memory_.PartitionBucket(hash) != &bucket) break;  // another hash has its number
+    number = partition.next.load(std::memory_order_acquire);
+  }
+  *raced = true;
+  return kNone;
+}
+
+Walk VectorLookup::Find(Answer* answer) {
+  const uint32_t number = FindPartition(&raced_);
+  if (number == kNone) {
+    answer->miss = Miss::kEmptyPartition;
+    return raced_ ? Walk::kRaced : Walk::kAbsent;
+  }
+  const Partition& partition = memory_.partitions[number];
+  const uint32_t moves = partition.moves.load(std::memory_order_acquire);
+  ScanPartition(partition);
+  if (closest_.row != kNone && !any_near_) Compare(closest_.row);
+  Judge();
+  ReadFence();
+  answer->similarity = nearest_;
+  answer->similarity_error = ErrorOf(nearest_rounding_, memory_.layout.dimensions);
+  if (best_ == kNone) {
+    answer->miss = WhyNot();
+    // A row that changed its place may have been passed by.
+    const bool moved = moves % 2 != 0 || Get(partition.moves) != moves;
+    return raced_ || moved ? Walk::kRaced : Walk::kAbsent;
+  }
+  if (!Copy(best_, best_sequence_, answer)) return Walk::kRaced;
+  MarkUsed(best_);
+  answer->found = Found::kSemantic;
+  answer->miss = Miss::kNone;
+  answer->similarity = best_similarity_;
+  answer->similarity_error = ErrorOf(best_rounding_, memory_.layout.dimensions);
+  return Walk::kFound;
+}
+
+Miss VectorLookup::WhyNot() const {
+  if (expired_) return Miss::kExpired;
+  if (nearest_ > -2) return Miss::kBelowThreshold;
+  return other_embedder_ ? Miss::kOtherEmbedder : Miss::kEmptyPartition;
+}
+
+void VectorLookup::ScanPartition(const Partition& partition) {
+  Batch batch;
+  uint32_t number = partition.first.load(std::memory_order_acquire);
+  for (uint32_t step = 0; number != kNone && step <= memory_.layout.blocks; ++step) {
+    if (!memory_.IsBlock(number)) {
+      raced_ = true;
+      break;
+    }
+    const Block& block = memory_.blocks[number];
+    const uint32_t centred = Get(block.centre);
+    if (Get(block.owner_lo) != partition_.lo || Get(block.owner_hi) != partition_.hi ||
+        centred > uint32_t{knows_centre_}) {
+      raced_ = true;
+      break;
+    }
+    if (batch.count == batch.most || (batch.count != 0 && batch.centred != centred)) {
+      ScanBatch(&batch);
+    }
+    batch.centred = centred;
+    batch.blocks[batch.count++] = &block;
+    number = block.next.load(std::memory_order_acquire);
+  }
+  ScanBatch(&batch);
+}
+
+// Batches grow, since the first ones have no nearest yet to pass over others by.
+void VectorLookup::ScanBatch(Batch* batch) {
+  if (batch->count == 0) return;
+  const uint32_t centred = batch->centred;
+  uint32_t limit = limits_[centred];
+  if (!any_near_ && closest_.distance > limit + 1) limit = closest_.distance - 1;
+  uint32_t near[kBatch];
+  kernels_.scan(batch->blocks, batch->count, sketches_[centred].data(), limit, near);
+  for (uint32_t b = 0; b < batch->count; ++b) {
+    if (ABSL_PREDICT_TRUE(near[b] == 0)) continue;
+    const Block& block = *batch->blocks[b];
+    const uint32_t rows = std::min(Get(block.rows), kBlockRows);
+    const uint64_t used = (uint64_t{1} << rows) - 1;
+    uint64_t bits = near[b] & used & Get(block.with_vector);
+    for (; bits != 0; bits &= bits - 1) {
+      Consider(block, static_cast<uint32_t>(__builtin_ctzll(bits)), centred);
+    }
+  }
+  batch->count = 0;
+  batch->most = std::min(2 * batch->most, kBatch);
+}
+
+void VectorLookup::Consider(const Block& block, uint32_t at, uint32_t centred) {
+  const uint32_t row = Get(block.row[at]);
+  const uint32_t distance = SketchDistance(block, at, sketches_[centred].data());
+  if (!memory_.IsRow(row)) return;
+  const Candidate candidate = {distance, row, centred};
+  if (distance > limits_[centred]) {
+    if (!any_near_ && distance < closest_.distance) closest_ = candidate;
+    return;
+  }
+  any_near_ = true;
+  candidates_[candidate_count_++] = candidate;
+  if (candidate_count_ == kCandidates) Judge();
+}
+
+void VectorLookup::Judge() {
+  Candidate* const begin = candidates_.data();
+  Candidate* const end = begin + candidate_count_;
+  std::sort(begin, end,
+            [](const Candidate& a, const Candidate& b) { return a.distance < b.distance; });
+  for (const Candidate* candidate = begin; candidate != end; ++candidate) {
+    if (candidate->distance <= limits_[candidate->centred]) Compare(candidate->row);
+  }
+  candidate_count_ = 0;
+}
+
+void VectorLookup::Compare(uint32_t number) {
+  const Row& row = memory_.rows[number];
+  const RowRest& rest = memory_.rests[number];
+  const uint32_t sequence = row.sequence.load(std::memory_order_acquire);
+  const bool mine = IsLive(sequence) && Get(row.partition) == partition_.lo;
+  const uint64_t embedder = Get(row.embedder);
+  const int64_t expires_ns = Get(row.expires_ns);
+  const float scale = Get(rest.scale);
+  const float rounding = Get(rest.rounding);
+  if (mine && embedder != embedder_) {
+    ReadFence();
+    other_embedder_ |= Get(row.sequence) == sequence;
+    return;
+  }
+  const int32_t product =
+      mine ? kernels_.dot(prepared_.query, memory_.vector(number), prepared_.stride) : 0;
+  ReadFence();
+  if (!mine || Get(row.sequence) != sequence) {
+    raced_ = true;
+    return;
+  }
+  const float similarity =
+      std::clamp(static_cast<float>(product) * prepared_.query_scale * scale, -1.0F, 1.0F);
+  if (expires_ns <= now_ns_) {
+    expired_ |= similarity >= min_similarity_;
+    return;
+  }
+  if (similarity > nearest_) {
+    nearest_ = similarity;
+    nearest_rounding_ = rounding;
+  }
+  if (similarity < min_similarity_ || similarity <= best_similarity_) return;
+  best_ = number;
+  best_sequence_ = sequence;
+  best_similarity_ = similarity;
+  best_rounding_ = rounding;
+  Narrow(similarity);
+}
+
+// Only who may be nearer yet is of interest.
+void VectorLookup::Narrow(float similarity) {
+  limits_[0] = std::min(limits_[0], SketchLimit(similarity, false, 1));
+  limits_[1] = std::min(limits_[1], SketchLimit(similarity, true, from_centre_));
+}
+
+}  // namespace weir::cache

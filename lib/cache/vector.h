@@ -1,0 +1,79 @@
+// Vectors as the cache sees them: integers to compare by, and bits to pass over by.
+//
+// A sketch is the signs of 256 components of the vector after a random rotation: the vector is
+// folded to 256 components with random signs, then goes twice through random signs and a Hadamard
+// transform. Two vectors at an angle differ in the share angle / pi of their signs (Charikar 2002),
+// give or take what 256 draws deviate.
+
+#ifndef WEIR_LIB_CACHE_VECTOR_H_
+#define WEIR_LIB_CACHE_VECTOR_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "cache/memory.h"
+
+namespace weir::cache {
+
+inline constexpr int kQueryMost = 4095;  // 13 bits with the sign
+inline constexpr int kRowMost = 127;
+
+using Sketch = std::array<uint64_t, kSketchWords>;
+using Turned = std::array<float, kSketchBits>;
+
+// A vector of length 1, and what is needed of it. Large: for the stack, not to be zeroed.
+struct Prepared {
+  alignas(64) float unit[kMaxDimensions];
+  alignas(64) int16_t query[kMaxDimensions];
+  alignas(64) int8_t row[kMaxDimensions];
+  alignas(64) Turned turned;
+  uint32_t stride;     // all three have zeros up to here
+  float query_scale;   // query * query_scale is the vector
+  float row_scale;     // row * row_scale is about the vector …
+  float row_rounding;  // … off by this length
+};
+
+// The random signs of one cache.
+class Rotation {
+ public:
+  Rotation(uint64_t seed, uint32_t dimensions);
+
+  // `query` for a look-up. False: the vector has no direction.
+  bool PrepareQuery(absl::Span<const float> vector, Prepared* prepared) const;
+  // `row` and its fellows for a row.
+  bool PrepareRow(absl::Span<const float> vector, Prepared* prepared) const;
+
+  // `stride` components with zeros behind the last.
+  void Turn(const float* vector, Turned* turned) const;
+
+ private:
+  bool Scale(absl::Span<const float> vector, Prepared* prepared) const;
+
+  uint32_t stride_;
+  std::vector<float> signs_;  // stride, rounded up to whole folds
+  Turned second_signs_;
+};
+
+// The mean that sketches are around, as each process keeps it for itself.
+struct Centre {
+  std::vector<float> mean;  // stride
+  Turned turned;
+  float squared = 0;  // its length
+};
+
+// The signs, around `centre` or the origin.
+Sketch SketchOf(const Turned& turned, const Turned* centre);
+
+// The length of a unit vector's difference from the mean.
+float DistanceFrom(const Centre& centre, const Prepared& prepared);
+
+// How many bits the sketch of a vector with at least this similarity may be off. `from_centre`: the
+// length of the difference of the vector asked about from the centre of the sketches; 1 at the
+// origin. The other one's is not known: the widest angle under which it can lie is taken.
+uint32_t SketchLimit(float similarity, bool centred, float from_centre);
+
+}  // namespace weir::cache
+
+#endif  // WEIR_LIB_CACHE_VECTOR_H_
