@@ -15,7 +15,7 @@ namespace {
 constexpr uint32_t kLongestWay = 256;  // of the hand, at a time
 // A partition of more rows than these does not go for the sake of a new one.
 constexpr uint32_t kRowsOfASmallPartition = 64;
-constexpr uint32_t kPartitionTries = 16;
+constexpr uint32_t kPartitionsLookedAt = 32;
 
 }  // namespace
 
@@ -94,21 +94,22 @@ bool Store::MakeRoom(uint32_t pieces, int64_t now_ns) {
   return true;
 }
 
-// The partition of a row that would go anyway goes altogether, if it is small.
+// All partitions are taken: the smallest of some goes altogether, if it is small.
 bool Store::MakeRoomForPartition(int64_t now_ns) {
-  for (uint32_t i = 0; i < kPartitionTries; ++i) {
-    const uint32_t row = Victim(now_ns);
-    if (row == kNone) return false;
-    const Partition& partition = memory_.partitions[Get(memory_.rests[row].partition)];
-    if (Get(partition.rows) <= kRowsOfASmallPartition) {
-      const Hash128 hash = {Get(partition.hi), Get(partition.lo)};
-      for (uint32_t left = Get(partition.rows); left > 0; --left) Evict(AnyRowOf(hash), now_ns);
-      return true;
-    }
-    const uint32_t newer = Get(memory_.rests[row].newer);
-    Set(header_.hand, newer == kNone ? Get(header_.oldest) : newer);
+  uint32_t at = Get(header_.partition_hand);
+  uint32_t smallest = kNone;
+  for (uint32_t i = 0; i < std::min(kPartitionsLookedAt, memory_.layout.partitions); ++i) {
+    at = at >= memory_.layout.partitions ? 1 : at + 1;
+    const uint32_t rows = Get(memory_.partitions[at].rows);
+    if (rows > kRowsOfASmallPartition) continue;
+    if (smallest == kNone || rows < Get(memory_.partitions[smallest].rows)) smallest = at;
   }
-  return false;
+  Set(header_.partition_hand, smallest == kNone ? at : smallest);
+  if (smallest == kNone) return false;
+  const Partition& partition = memory_.partitions[smallest];
+  const Hash128 hash = {Get(partition.hi), Get(partition.lo)};
+  for (uint32_t left = Get(partition.rows); left > 0; --left) Evict(AnyRowOf(hash), now_ns);
+  return true;
 }
 
 }  // namespace weir::cache

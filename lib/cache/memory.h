@@ -126,13 +126,12 @@ struct Header {
   Word seed;
   alignas(64) state::LockWord lock;
   Half dirty;
-  Half key_moves;        // how often a row left a chain of keys
-  Half partition_moves;  // and a partition its chain
   Half entries, partitions;
   Half free_row, free_block, free_partition, free_piece;
   Half free_pieces;
   Half newest, oldest, hand;  // the queue of the eviction
   Half sweep;                 // where the search for expired rows goes on
+  Half partition_hand;        // and where that for a partition to give way does
   Half centre;                // 1: the mean is known
   Half centre_vectors;        // how many were added up for it
   alignas(64) Counters counters;

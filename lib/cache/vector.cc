@@ -10,8 +10,9 @@
 namespace weir::cache {
 namespace {
 
-constexpr uint32_t kSums = 16;  // side by side: the same order of adding on every processor
-constexpr uint32_t kSide = 16;  // 256 components are a square
+constexpr uint32_t kSums = 16;   // side by side: the same order of adding on every processor
+constexpr uint32_t kParts = 64;  // that a rotation mixes
+constexpr uint32_t kSide = 16;   // 256 components are a square
 constexpr float kSmallest = 1e-30F;
 // Standard deviations that are allowed for: one sketch in 4,000 deviates more.
 constexpr double kDeviations = 3.5;
@@ -81,17 +82,34 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline float LargestBody(const float* vector, uint3
   return *std::max_element(largest, largest + kSums);
 }
 
-// Multiplies in place and returns the sum of the squares.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline float ScaleBody(float* vector, uint32_t stride, float by) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline float SquaresBody(const float* vector, uint32_t stride,
+                                                      float by) {
   float sums[kSums] = {};
   for (uint32_t at = 0; at < stride; at += kSums) {
     for (uint32_t l = 0; l < kSums; ++l) {
       const float scaled = vector[at + l] * by;
-      vector[at + l] = scaled;
       sums[l] += scaled * scaled;
     }
   }
   return Sum(sums);
+}
+
+// Signs, scales and transforms in place, the components i, i + stride / 64, i + 2 * stride / 64 …
+// among each other.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void RotateBody(float* vector, uint32_t stride,
+                                                    const float* signs, float by) {
+  for (uint32_t i = 0; i < stride; ++i) vector[i] *= signs[i] * by;
+  for (uint32_t half = stride / 2; half >= stride / kParts; half /= 2) {
+    for (uint32_t begin = 0; begin < stride; begin += 2 * half) {
+      float* a = vector + begin;
+      float* b = a + half;
+      for (uint32_t i = 0; i < half; ++i) {
+        const float sum = a[i] + b[i];
+        b[i] = a[i] - b[i];
+        a[i] = sum;
+      }
+    }
+  }
 }
 
 // Rounds to integers; the sum of the squares of what that cut off.
@@ -115,7 +133,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline float RoundBody(const float* unit, uint32_t 
 struct Loops {
   void (*turn)(const float*, uint32_t, const float*, const float*, float*);
   float (*largest)(const float*, uint32_t);
-  float (*scale)(float*, uint32_t, float);
+  float (*squares)(const float*, uint32_t, float);
+  void (*rotate)(float*, uint32_t, const float*, float);
   float (*round_query)(const float*, uint32_t, float, int16_t*);
   float (*round_row)(const float*, uint32_t, float, int8_t*);
 };
@@ -128,8 +147,11 @@ struct Loops {
   attribute float Largest##name(const float* vector, uint32_t stride) {                           \
     return LargestBody(vector, stride);                                                           \
   }                                                                                               \
-  attribute float Scale##name(float* vector, uint32_t stride, float by) {                         \
-    return ScaleBody(vector, stride, by);                                                         \
+  attribute float Squares##name(const float* vector, uint32_t stride, float by) {                 \
+    return SquaresBody(vector, stride, by);                                                       \
+  }                                                                                               \
+  attribute void Rotate##name(float* vector, uint32_t stride, const float* signs, float by) {     \
+    RotateBody(vector, stride, signs, by);                                                        \
   }                                                                                               \
   attribute float RoundQuery##name(const float* unit, uint32_t stride, float by,                  \
                                    int16_t* rounded) {                                            \
@@ -138,8 +160,8 @@ struct Loops {
   attribute float RoundRow##name(const float* unit, uint32_t stride, float by, int8_t* rounded) { \
     return RoundBody(unit, stride, by, rounded);                                                  \
   }                                                                                               \
-  constexpr Loops k##name = {Turn##name, Largest##name, Scale##name, RoundQuery##name,            \
-                             RoundRow##name};
+  constexpr Loops k##name = {Turn##name,   Largest##name,    Squares##name,                       \
+                             Rotate##name, RoundQuery##name, RoundRow##name};
 
 WEIR_CACHE_LOOPS(Portable, )
 #if defined(__x86_64__)
@@ -158,44 +180,46 @@ const Loops& BestLoops() {
 }  // namespace
 
 Rotation::Rotation(uint64_t seed, uint32_t dimensions)
-    : stride_((dimensions + 63) / 64 * 64), signs_(stride_) {
-  Random random(seed);
-  for (float& sign : signs_) sign = (random.Next() >> 63) != 0 ? 1.0F : -1.0F;
-  for (float& sign : second_signs_) sign = (random.Next() >> 63) != 0 ? 1.0F : -1.0F;
+    : stride_((dimensions + 63) / 64 * 64), first_signs_(stride_), signs_(stride_) {
+  Random generator(seed);
+  const auto draw = [&generator] { return (generator.Next() >> 63) != 0 ? 1.0F : -1.0F; };
+  std::generate(first_signs_.begin(), first_signs_.end(), draw);
+  std::generate(signs_.begin(), signs_.end(), draw);
+  std::generate(second_signs_.begin(), second_signs_.end(), draw);
 }
 
 void Rotation::Turn(const float* vector, Turned* turned) const {
   BestLoops().turn(vector, stride_, signs_.data(), second_signs_.data(), turned->data());
 }
 
-// First by the largest component, so that no square overflows or vanishes, then by the length.
-bool Rotation::Scale(absl::Span<const float> vector, Prepared* prepared) const {
+float Rotation::Rotate(absl::Span<const float> vector, Prepared* prepared) const {
   const Loops& loops = BestLoops();
+  float* const unit = prepared->unit;
   prepared->stride = stride_;
-  std::copy(vector.begin(), vector.end(), prepared->unit);
-  std::fill(prepared->unit + vector.size(), prepared->unit + stride_, 0.0F);
-  const float largest = loops.largest(prepared->unit, stride_);
-  if (!(largest >= kSmallest) || !std::isfinite(largest)) return false;
-  const float squares = loops.scale(prepared->unit, stride_, 1 / largest);
-  if (!std::isfinite(squares) || !(squares > 0)) return false;  // not a number
-  loops.scale(prepared->unit, stride_, 1 / std::sqrt(squares));
-  Turn(prepared->unit, &prepared->turned);
-  // What the largest component has become.
-  prepared->query_scale = 1 / std::sqrt(squares);
-  return true;
+  std::copy(vector.begin(), vector.end(), unit);
+  std::fill(unit + vector.size(), unit + stride_, 0.0F);
+  const float largest = loops.largest(unit, stride_);
+  if (!(largest >= kSmallest) || !std::isfinite(largest)) return 0;
+  // By the largest component first, so that no square overflows or vanishes.
+  const float squares = loops.squares(unit, stride_, 1 / largest);
+  if (!std::isfinite(squares)) return 0;  // not a number
+  const float length = std::sqrt(squares) * std::sqrt(static_cast<float>(kParts));
+  loops.rotate(unit, stride_, first_signs_.data(), 1 / largest / length);
+  Turn(unit, &prepared->turned);
+  return loops.largest(unit, stride_);
 }
 
 bool Rotation::PrepareQuery(absl::Span<const float> vector, Prepared* prepared) const {
-  if (!Scale(vector, prepared)) return false;
-  const float largest = prepared->query_scale;
+  const float largest = Rotate(vector, prepared);
+  if (largest == 0) return false;
   prepared->query_scale = largest / kQueryMost;
   BestLoops().round_query(prepared->unit, stride_, kQueryMost / largest, prepared->query);
   return true;
 }
 
 bool Rotation::PrepareRow(absl::Span<const float> vector, Prepared* prepared) const {
-  if (!Scale(vector, prepared)) return false;
-  const float largest = prepared->query_scale;
+  const float largest = Rotate(vector, prepared);
+  if (largest == 0) return false;
   prepared->row_scale = largest / kRowMost;
   const float squares =
       BestLoops().round_row(prepared->unit, stride_, kRowMost / largest, prepared->row);

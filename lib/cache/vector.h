@@ -1,5 +1,9 @@
 // Vectors as the cache sees them: integers to compare by, and bits to pass over by.
 //
+// A vector is scaled to length 1 and then rotated: random signs, and a Hadamard transform across
+// its 64ths. That changes no product, and leaves no component much larger than the others: some
+// embedders have a few of twenty times the usual size, which would leave int8 little for the rest.
+//
 // A sketch is the signs of 256 components of the vector after a random rotation: the vector is
 // folded to 256 components with random signs, then goes twice through random signs and a Hadamard
 // transform. Two vectors at an angle differ in the share angle / pi of their signs (Charikar 2002),
@@ -23,13 +27,13 @@ inline constexpr int kRowMost = 127;
 using Sketch = std::array<uint64_t, kSketchWords>;
 using Turned = std::array<float, kSketchBits>;
 
-// A vector of length 1, and what is needed of it. Large: for the stack, not to be zeroed.
+// A vector of length 1, rotated, and what is needed of it. Large: for the stack, not to be zeroed.
 struct Prepared {
   alignas(64) float unit[kMaxDimensions];
   alignas(64) int16_t query[kMaxDimensions];
   alignas(64) int8_t row[kMaxDimensions];
   alignas(64) Turned turned;
-  uint32_t stride;     // all three have zeros up to here
+  uint32_t stride;     // the components of all three
   float query_scale;   // query * query_scale is the vector
   float row_scale;     // row * row_scale is about the vector …
   float row_rounding;  // … off by this length
@@ -45,14 +49,15 @@ class Rotation {
   // `row` and its fellows for a row.
   bool PrepareRow(absl::Span<const float> vector, Prepared* prepared) const;
 
-  // `stride` components with zeros behind the last.
+  // Of a rotated vector.
   void Turn(const float* vector, Turned* turned) const;
 
  private:
-  bool Scale(absl::Span<const float> vector, Prepared* prepared) const;
+  // Up to the largest component's size; 0: it has no direction.
+  float Rotate(absl::Span<const float> vector, Prepared* prepared) const;
 
   uint32_t stride_;
-  std::vector<float> signs_;  // stride, rounded up to whole folds
+  std::vector<float> first_signs_, signs_;  // stride
   Turned second_signs_;
 };
 

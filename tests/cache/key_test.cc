@@ -122,12 +122,12 @@ TEST_CASE("a cache that is always full gives only what was put in last") {
 TEST_CASE("the same key in two partitions is two keys") {
   const Owned cache(Options(0, 2000, 64, 200));
   for (int p = 0; p < 100; ++p) {
-    const std::string partition = "tenant-" + std::to_string(p);
+    const std::string partition = Named("tenant-", p);
     REQUIRE(cache->Insert({partition, {7, 7}, {}, partition}, At(0)).ok());
   }
   std::string value;
   for (int p = 0; p < 200; ++p) {
-    const std::string partition = "tenant-" + std::to_string(p);
+    const std::string partition = Named("tenant-", p);
     const Answer answer = cache->Lookup({partition, {7, 7}, {}, 1, {}}, At(1), &value);
     CHECK((answer.found == Found::kExact) == (p < 100));
     if (p < 100) CHECK(value == partition);

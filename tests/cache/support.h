@@ -19,6 +19,10 @@ namespace weir::cache {
 
 using Vector = std::vector<float>;
 
+inline std::string Named(const char* name, uint64_t number) {
+  return std::string(name).append(std::to_string(number));
+}
+
 inline Now At(int64_t s) { return {0, s * kSecond}; }
 
 inline CacheOptions Options(uint32_t dimensions, uint32_t entries, uint32_t value_bytes = 256,

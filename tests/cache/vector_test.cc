@@ -1,0 +1,175 @@
+// The arithmetic: kernels against each other and against what they mean, sketches against angles,
+// and the stated error of int8.
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "cache/kernels.h"
+#include "cache/vector.h"
+#include "tests/cache/support.h"
+
+namespace weir::cache {
+namespace {
+
+std::vector<const Kernels*> Runnable() {
+  const KernelVariants all = AllKernelVariants();
+  std::vector<const Kernels*> runnable = {all.portable};
+  if (all.avx2 != nullptr) runnable.push_back(all.avx2);
+  if (all.avx512 != nullptr) runnable.push_back(all.avx512);
+  return runnable;
+}
+
+TEST_CASE("every kernel gives the same products, and the right ones") {
+  Random random(1);
+  alignas(64) int16_t query[kMaxDimensions];
+  alignas(64) int8_t row[kMaxDimensions];
+  for (int round = 0; round < 400; ++round) {
+    const auto stride = static_cast<uint32_t>(64 * (1 + random.Below(kMaxDimensions / 64)));
+    const bool extreme = round % 10 == 0;
+    int64_t expected = 0;
+    for (uint32_t i = 0; i < stride; ++i) {
+      query[i] = static_cast<int16_t>(
+          extreme ? -kQueryMost : static_cast<int>(random.Below(2 * kQueryMost + 1)) - kQueryMost);
+      row[i] = static_cast<int8_t>(
+          extreme ? kRowMost : static_cast<int>(random.Below(2 * kRowMost + 1)) - kRowMost);
+      expected += int64_t{query[i]} * row[i];
+    }
+    REQUIRE(expected == static_cast<int32_t>(expected));
+    for (const Kernels* kernels : Runnable()) {
+      REQUIRE(kernels->dot(query, row, stride) == expected);
+    }
+  }
+}
+
+TEST_CASE("every kernel marks the same sketches, and the right ones") {
+  Random random(2);
+  auto blocks = std::make_unique<Block[]>(3);
+  for (int round = 0; round < 500; ++round) {
+    uint64_t sketch[kSketchWords];
+    for (uint64_t& word : sketch) word = random.Next();
+    for (int b = 0; b < 3; ++b) {
+      for (uint32_t row = 0; row < kBlockRows; ++row) {
+        const bool near = random.Below(2) == 0;
+        for (uint32_t w = 0; w < kSketchWords; ++w) {
+          const uint64_t few = random.Next() & random.Next() & random.Next();
+          Set(blocks[b].sketch[row / kLanes][w][row % kLanes],
+              near ? sketch[w] ^ few : random.Next());
+        }
+      }
+    }
+    const Block* const three[] = {&blocks[2], &blocks[0], &blocks[1]};
+    const auto limit = static_cast<uint32_t>(round == 0 ? 256 : random.Below(160));
+    for (const Kernels* kernels : Runnable()) {
+      uint32_t near[3];
+      kernels->scan(three, 3, sketch, limit, near);
+      for (int b = 0; b < 3; ++b) {
+        for (uint32_t row = 0; row < kBlockRows; ++row) {
+          uint32_t distance = 0;
+          for (uint32_t w = 0; w < kSketchWords; ++w) {
+            uint64_t differ = Get(three[b]->sketch[row / kLanes][w][row % kLanes]) ^ sketch[w];
+            for (; differ != 0; differ &= differ - 1) ++distance;
+          }
+          REQUIRE(SketchDistance(*three[b], row, sketch) == distance);
+          REQUIRE((near[b] >> row & 1) == (distance <= limit ? 1 : 0));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "int8 is off by no more than what rounding cut off, and hardly ever by the stated error") {
+  Random random(3);
+  auto asked = std::make_unique<Prepared>();
+  auto kept = std::make_unique<Prepared>();
+  for (const uint32_t dimensions : {8U, 100U, 384U, 1536U, 3072U, 4096U}) {
+    const Rotation rotation(9, dimensions);
+    int beyond = 0;
+    constexpr int kPairs = 300;
+    for (int i = 0; i < kPairs; ++i) {
+      const Vector a = RandomVector(&random, dimensions);
+      Vector b = Near(a, Uniform(&random, -1, 1), &random);
+      const double exact = Cosine(a, b);
+      for (float& x : b) x *= 1e10F;  // only the direction counts
+      REQUIRE(rotation.PrepareQuery(a, asked.get()));
+      REQUIRE(rotation.PrepareRow(b, kept.get()));
+      const double found =
+          double{static_cast<float>(BestKernels().dot(asked->query, kept->row, asked->stride))} *
+          asked->query_scale * kept->row_scale;
+      // What the 13 bits of the query add is a thirtieth of it.
+      REQUIRE(std::abs(found - exact) <= kept->row_rounding * 1.1 + 1e-5);
+      const double stated = kept->row_rounding * std::min(1.0, 4 / std::sqrt(dimensions));
+      if (std::abs(found - exact) > stated + 1e-6) ++beyond;
+    }
+    CHECK(beyond <= 1);
+  }
+}
+
+TEST_CASE("one component that is larger than all others costs the others nothing") {
+  Random random(6);
+  auto kept = std::make_unique<Prepared>();
+  const Rotation rotation(2, 1536);
+  Vector vector = RandomVector(&random, 1536);
+  REQUIRE(rotation.PrepareRow(vector, kept.get()));
+  CHECK(kept->row_rounding < 0.011);
+  vector[194] = -0.7F;
+  REQUIRE(rotation.PrepareRow(vector, kept.get()));
+  CHECK(kept->row_rounding < 0.013);
+}
+
+TEST_CASE("sketches differ by the angle, in few dimensions as in many") {
+  Random random(4);
+  for (const uint32_t dimensions : {8U, 64U, 384U, 1536U, 2000U}) {
+    const Rotation rotation(17, dimensions);
+    Turned turned[2];
+    for (const double similarity : {0.99, 0.9, 0.7, 0.0}) {
+      double sum = 0;
+      int beyond = 0;
+      constexpr int kPairs = 400;
+      for (int i = 0; i < kPairs; ++i) {
+        Vector a = RandomVector(&random, dimensions);
+        Vector b = Near(a, similarity, &random);
+        a.resize((dimensions + 63) / 64 * 64);
+        b.resize(a.size());
+        rotation.Turn(a.data(), &turned[0]);
+        rotation.Turn(b.data(), &turned[1]);
+        const Sketch one = SketchOf(turned[0], nullptr);
+        const Sketch other = SketchOf(turned[1], nullptr);
+        uint32_t distance = 0;
+        for (uint32_t w = 0; w < kSketchWords; ++w) {
+          distance += static_cast<uint32_t>(__builtin_popcountll(one[w] ^ other[w]));
+        }
+        sum += distance;
+        if (distance > SketchLimit(static_cast<float>(similarity), false, 1)) ++beyond;
+      }
+      CHECK(std::abs(sum / kPairs - kSketchBits * std::acos(similarity) / 3.14159265) < 3);
+      CHECK(beyond <= 2);
+    }
+  }
+}
+
+TEST_CASE("vectors of any size prepare; those without a direction do not") {
+  const Rotation rotation(1, 16);
+  auto prepared = std::make_unique<Prepared>();
+  Vector vector(16, 0.0F);
+  CHECK_FALSE(rotation.PrepareRow(vector, prepared.get()));
+  vector[3] = 1e-40F;
+  CHECK_FALSE(rotation.PrepareRow(vector, prepared.get()));
+  vector[3] = 3e38F;
+  vector[4] = -3e38F;
+  REQUIRE(rotation.PrepareRow(vector, prepared.get()));
+  double squares = 0;
+  for (uint32_t i = 0; i < prepared->stride; ++i) {
+    squares += std::pow(prepared->row[i] * prepared->row_scale, 2);
+  }
+  CHECK(std::abs(squares - 1) < 0.01);
+  vector[9] = -INFINITY;
+  CHECK_FALSE(rotation.PrepareRow(vector, prepared.get()));
+  vector[9] = NAN;
+  CHECK_FALSE(rotation.PrepareQuery(vector, prepared.get()));
+}
+
+}  // namespace
+}  // namespace weir::cache
