@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "absl/base/attributes.h"
 #include "base/cpu.h"
@@ -10,7 +15,6 @@
 namespace weir::cache {
 namespace {
 
-constexpr uint32_t kSums = 16;   // side by side: the same order of adding on every processor
 constexpr uint32_t kParts = 64;  // that a rotation mixes
 constexpr uint32_t kSide = 16;   // 256 components are a square
 constexpr float kSmallest = 1e-30F;
@@ -19,136 +23,173 @@ constexpr double kDeviations = 3.5;
 constexpr double kBitsToSpare = 2;
 constexpr double kPi = 3.14159265358979323846;
 
-float Sum(const float* sums) {
+// Eight floats at once, in whatever registers the processor has: the same order of adding on every
+// one. The bodies below are inlined into functions for several kinds of processor, none of which
+// may contract a product and a sum.
+constexpr uint32_t kWide = 8;
+constexpr uint32_t kAtOnce = 4;  // sums side by side; kWide * kAtOnce divides every stride
+typedef float Floats __attribute__((vector_size(kWide * 4)));
+typedef int32_t Integers __attribute__((vector_size(kWide * 4)));
+
+#define WEIR_CACHE_BODY ABSL_ATTRIBUTE_ALWAYS_INLINE inline
+
+// The same where it lies in an array.
+typedef float Laid __attribute__((vector_size(kWide * 4), aligned(4), may_alias));
+WEIR_CACHE_BODY const Laid& At(const float* at) { return *reinterpret_cast<const Laid*>(at); }
+WEIR_CACHE_BODY Laid& At(float* at) { return *reinterpret_cast<Laid*>(at); }
+
+WEIR_CACHE_BODY float Sum(const Floats* sums) {
+  const Floats all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
   float total = 0;
-  for (uint32_t l = 0; l < kSums; ++l) total += sums[l];
+  for (uint32_t l = 0; l < kWide; ++l) total += all[l];
   return total;
 }
 
-// The bodies are inlined into functions for several kinds of processor; none of them may contract a
-// product and a sum, so that all come to the same.
-
-// Down the columns of the square, all sixteen at once.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Columns(float* square) {
-  for (uint32_t half = kSide / 2; half > 0; half /= 2) {
-    for (uint32_t begin = 0; begin < kSide; begin += 2 * half) {
-      for (uint32_t row = begin; row < begin + half; ++row) {
-        float* a = square + row * kSide;
-        float* b = a + half * kSide;
-        for (uint32_t i = 0; i < kSide; ++i) {
-          const float sum = a[i] + b[i];
-          b[i] = a[i] - b[i];
-          a[i] = sum;
-        }
+// A Hadamard transform in place across `size` / `width` parts, a power of four: of the components
+// that are `width` apart.
+WEIR_CACHE_BODY void HadamardBody(float* vector, uint32_t size, uint32_t width) {
+  for (uint32_t step = size / 4; step >= width; step /= 4) {
+    for (uint32_t begin = 0; begin < size; begin += 4 * step) {
+      float* const at = vector + begin;
+      uint32_t i = 0;
+      for (; i + kWide <= step; i += kWide) {
+        const Floats a = At(at + i);
+        const Floats b = At(at + step + i);
+        const Floats c = At(at + 2 * step + i);
+        const Floats d = At(at + 3 * step + i);
+        At(at + i) = (a + b) + (c + d);
+        At(at + step + i) = (a - b) + (c - d);
+        At(at + 2 * step + i) = (a + b) - (c + d);
+        At(at + 3 * step + i) = (a - b) - (c - d);
+      }
+      for (; i < step; ++i) {
+        const float a = at[i];
+        const float b = at[step + i];
+        const float c = at[2 * step + i];
+        const float d = at[3 * step + i];
+        at[i] = (a + b) + (c + d);
+        at[step + i] = (a - b) + (c - d);
+        at[2 * step + i] = (a + b) - (c + d);
+        at[3 * step + i] = (a - b) - (c - d);
       }
     }
   }
 }
 
-// A Hadamard transform of 256, but for the order of what comes out.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Transform(float* square) {
-  alignas(64) float other[kSketchBits];
-  Columns(square);
-  for (uint32_t row = 0; row < kSide; ++row) {
-    for (uint32_t i = 0; i < kSide; ++i) other[i * kSide + row] = square[row * kSide + i];
-  }
-  Columns(other);
-  std::copy_n(other, kSketchBits, square);
-}
-
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline void TurnBody(const float* vector, uint32_t stride,
-                                                  const float* signs, const float* second_signs,
-                                                  float* turned) {
+// A short vector is laid out several times, each time with other signs, to fill the 256. Down the
+// columns of a square and then along its rows is a transform of it all, but for the order.
+WEIR_CACHE_BODY void TurnBody(const float* vector, uint32_t stride, const float* signs,
+                              float* turned) {
   alignas(64) float square[kSketchBits] = {};
-  for (uint32_t at = 0; at < stride; at += kSketchBits) {
-    const uint32_t size = std::min(kSketchBits, stride - at);
-    for (uint32_t i = 0; i < size; ++i) square[i] += vector[at + i] * signs[at + i];
+  for (uint32_t at = 0; at < std::max(stride, kSketchBits); at += stride) {
+    for (uint32_t part = 0; part < stride; part += kParts) {
+      float* const to = square + (at + part) % kSketchBits;
+      for (uint32_t i = 0; i < kParts; i += kWide) {
+        At(to + i) += At(vector + part + i) * At(signs + at + part + i);
+      }
+    }
   }
-  Transform(square);
-  for (uint32_t i = 0; i < kSketchBits; ++i) square[i] *= second_signs[i];
-  Transform(square);
-  std::copy_n(square, kSketchBits, turned);
+  HadamardBody(square, kSketchBits, kSide);
+  for (uint32_t row = 0; row < kSide; ++row) {
+    for (uint32_t i = 0; i < kSide; ++i) turned[i * kSide + row] = square[row * kSide + i];
+  }
+  HadamardBody(turned, kSketchBits, kSide);
 }
 
 // The largest component's size.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline float LargestBody(const float* vector, uint32_t stride) {
-  float largest[kSums] = {};
-  for (uint32_t at = 0; at < stride; at += kSums) {
-    for (uint32_t l = 0; l < kSums; ++l) {
-      const float size = std::fabs(vector[at + l]);
-      largest[l] = size > largest[l] ? size : largest[l];
+WEIR_CACHE_BODY float LargestBody(const float* vector, uint32_t stride) {
+  Floats largest[kAtOnce] = {};
+  for (uint32_t at = 0; at < stride; at += kWide * kAtOnce) {
+    for (uint32_t s = 0; s < kAtOnce; ++s) {
+      const Floats next = At(vector + at + s * kWide);
+      const Floats size = next < 0 ? -next : next;
+      largest[s] = size > largest[s] ? size : largest[s];
     }
   }
-  return *std::max_element(largest, largest + kSums);
+  float all = 0;
+  for (const Floats& one : largest) {
+    for (uint32_t l = 0; l < kWide; ++l) all = std::max(all, one[l]);
+  }
+  return all;
 }
 
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline float SquaresBody(const float* vector, uint32_t stride,
-                                                      float by) {
-  float sums[kSums] = {};
-  for (uint32_t at = 0; at < stride; at += kSums) {
-    for (uint32_t l = 0; l < kSums; ++l) {
-      const float scaled = vector[at + l] * by;
-      sums[l] += scaled * scaled;
+WEIR_CACHE_BODY float ProductBody(const float* a, const float* b, uint32_t stride, float by) {
+  Floats sums[kAtOnce] = {};
+  for (uint32_t at = 0; at < stride; at += kWide * kAtOnce) {
+    for (uint32_t s = 0; s < kAtOnce; ++s) {
+      const Floats one = At(a + at + s * kWide);
+      const Floats other = At(b + at + s * kWide);
+      sums[s] += (one * by) * (other * by);
     }
   }
   return Sum(sums);
 }
 
-// Signs, scales and transforms in place, the components i, i + stride / 64, i + 2 * stride / 64 …
-// among each other.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline void RotateBody(float* vector, uint32_t stride,
-                                                    const float* signs, float by) {
+// Signs, scales and transforms in place.
+WEIR_CACHE_BODY void RotateBody(float* vector, uint32_t stride, const float* signs, float by) {
   for (uint32_t i = 0; i < stride; ++i) vector[i] *= signs[i] * by;
-  for (uint32_t half = stride / 2; half >= stride / kParts; half /= 2) {
-    for (uint32_t begin = 0; begin < stride; begin += 2 * half) {
-      float* a = vector + begin;
-      float* b = a + half;
-      for (uint32_t i = 0; i < half; ++i) {
-        const float sum = a[i] + b[i];
-        b[i] = a[i] - b[i];
-        a[i] = sum;
-      }
-    }
-  }
+  HadamardBody(vector, stride, stride / kParts);
 }
 
 // Rounds to integers; the sum of the squares of what that cut off.
 template <typename Integer>
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline float RoundBody(const float* unit, uint32_t stride, float by,
-                                                    Integer* rounded) {
+WEIR_CACHE_BODY float RoundBody(const float* unit, uint32_t stride, float by, Integer* rounded) {
+  typedef Integer Narrow __attribute__((vector_size(kWide * sizeof(Integer))));
   // Added and taken away again, it leaves no room for a fraction.
   constexpr float kNoFraction = 12582912.0F;
-  float sums[kSums] = {};
-  for (uint32_t at = 0; at < stride; at += kSums) {
-    for (uint32_t l = 0; l < kSums; ++l) {
-      const float exact = unit[at + l] * by;
-      const float whole = (exact + kNoFraction) - kNoFraction;
-      rounded[at + l] = static_cast<Integer>(static_cast<int32_t>(whole));
-      sums[l] += (exact - whole) * (exact - whole);
+  Floats sums[kAtOnce] = {};
+  for (uint32_t at = 0; at < stride; at += kWide * kAtOnce) {
+    for (uint32_t s = 0; s < kAtOnce; ++s) {
+      const Floats exact = At(unit + at + s * kWide) * by;
+      const Floats whole = (exact + kNoFraction) - kNoFraction;
+      const Integers integers = __builtin_convertvector(whole, Integers);
+      const Narrow narrow = __builtin_convertvector(integers, Narrow);
+      std::memcpy(rounded + at + s * kWide, &narrow, sizeof(narrow));
+      sums[s] += (exact - whole) * (exact - whole);
     }
   }
   return Sum(sums);
 }
 
+WEIR_CACHE_BODY uint64_t SignsPortable(const float* turned, const float* origin) {
+  uint64_t bits = 0;
+  for (uint32_t i = 0; i < 64; ++i) bits |= uint64_t{turned[i] > origin[i]} << i;
+  return bits;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) inline uint64_t SignsAvx2(const float* turned,
+                                                          const float* origin) {
+  uint64_t bits = 0;
+  for (uint32_t i = 0; i < 64; i += 8) {
+    const __m256 above =
+        _mm256_cmp_ps(_mm256_loadu_ps(turned + i), _mm256_loadu_ps(origin + i), _CMP_GT_OQ);
+    bits |= uint64_t{static_cast<uint32_t>(_mm256_movemask_ps(above))} << i;
+  }
+  return bits;
+}
+#endif
+
 struct Loops {
-  void (*turn)(const float*, uint32_t, const float*, const float*, float*);
+  void (*turn)(const float*, uint32_t, const float*, float*);
   float (*largest)(const float*, uint32_t);
-  float (*squares)(const float*, uint32_t, float);
+  float (*product)(const float*, const float*, uint32_t, float);
   void (*rotate)(float*, uint32_t, const float*, float);
   float (*round_query)(const float*, uint32_t, float, int16_t*);
   float (*round_row)(const float*, uint32_t, float, int8_t*);
+  uint64_t (*signs)(const float*, const float*);
 };
 
 #define WEIR_CACHE_LOOPS(name, attribute)                                                         \
   attribute void Turn##name(const float* vector, uint32_t stride, const float* signs,             \
-                            const float* second_signs, float* turned) {                           \
-    TurnBody(vector, stride, signs, second_signs, turned);                                        \
+                            float* turned) {                                                      \
+    TurnBody(vector, stride, signs, turned);                                                      \
   }                                                                                               \
   attribute float Largest##name(const float* vector, uint32_t stride) {                           \
     return LargestBody(vector, stride);                                                           \
   }                                                                                               \
-  attribute float Squares##name(const float* vector, uint32_t stride, float by) {                 \
-    return SquaresBody(vector, stride, by);                                                       \
+  attribute float Product##name(const float* a, const float* b, uint32_t stride, float by) {      \
+    return ProductBody(a, b, stride, by);                                                         \
   }                                                                                               \
   attribute void Rotate##name(float* vector, uint32_t stride, const float* signs, float by) {     \
     RotateBody(vector, stride, signs, by);                                                        \
@@ -160,8 +201,8 @@ struct Loops {
   attribute float RoundRow##name(const float* unit, uint32_t stride, float by, int8_t* rounded) { \
     return RoundBody(unit, stride, by, rounded);                                                  \
   }                                                                                               \
-  constexpr Loops k##name = {Turn##name,   Largest##name,    Squares##name,                       \
-                             Rotate##name, RoundQuery##name, RoundRow##name};
+  constexpr Loops k##name = {Turn##name,       Largest##name,  Product##name, Rotate##name,       \
+                             RoundQuery##name, RoundRow##name, Signs##name};
 
 WEIR_CACHE_LOOPS(Portable, )
 #if defined(__x86_64__)
@@ -180,16 +221,15 @@ const Loops& BestLoops() {
 }  // namespace
 
 Rotation::Rotation(uint64_t seed, uint32_t dimensions)
-    : stride_((dimensions + 63) / 64 * 64), first_signs_(stride_), signs_(stride_) {
+    : stride_((dimensions + 63) / 64 * 64), first_signs_(stride_), signs_(stride_ + kSketchBits) {
   Random generator(seed);
   const auto draw = [&generator] { return (generator.Next() >> 63) != 0 ? 1.0F : -1.0F; };
   std::generate(first_signs_.begin(), first_signs_.end(), draw);
   std::generate(signs_.begin(), signs_.end(), draw);
-  std::generate(second_signs_.begin(), second_signs_.end(), draw);
 }
 
 void Rotation::Turn(const float* vector, Turned* turned) const {
-  BestLoops().turn(vector, stride_, signs_.data(), second_signs_.data(), turned->data());
+  BestLoops().turn(vector, stride_, signs_.data(), turned->data());
 }
 
 float Rotation::Rotate(absl::Span<const float> vector, Prepared* prepared) const {
@@ -201,7 +241,7 @@ float Rotation::Rotate(absl::Span<const float> vector, Prepared* prepared) const
   const float largest = loops.largest(unit, stride_);
   if (!(largest >= kSmallest) || !std::isfinite(largest)) return 0;
   // By the largest component first, so that no square overflows or vanishes.
-  const float squares = loops.squares(unit, stride_, 1 / largest);
+  const float squares = loops.product(unit, unit, stride_, 1 / largest);
   if (!std::isfinite(squares)) return 0;  // not a number
   const float length = std::sqrt(squares) * std::sqrt(static_cast<float>(kParts));
   loops.rotate(unit, stride_, first_signs_.data(), 1 / largest / length);
@@ -228,22 +268,18 @@ bool Rotation::PrepareRow(absl::Span<const float> vector, Prepared* prepared) co
 }
 
 Sketch SketchOf(const Turned& turned, const Turned* centre) {
-  Sketch sketch = {};
-  for (uint32_t i = 0; i < kSketchBits; ++i) {
-    const float origin = centre == nullptr ? 0.0F : (*centre)[i];
-    sketch[i / 64] |= uint64_t{turned[i] > origin} << i % 64;
+  static constexpr Turned kOrigin = {};
+  const Turned& origin = centre == nullptr ? kOrigin : *centre;
+  Sketch sketch;
+  for (uint32_t w = 0; w < kSketchWords; ++w) {
+    sketch[w] = BestLoops().signs(turned.data() + 64 * w, origin.data() + 64 * w);
   }
   return sketch;
 }
 
 float DistanceFrom(const Centre& centre, const Prepared& prepared) {
-  float sums[kSums] = {};
-  for (uint32_t at = 0; at < prepared.stride; at += kSums) {
-    for (uint32_t l = 0; l < kSums; ++l) {
-      sums[l] += centre.mean[at + l] * prepared.unit[at + l];
-    }
-  }
-  return std::sqrt(std::max(0.0F, 1 - 2 * Sum(sums) + centre.squared));
+  const float product = BestLoops().product(centre.mean.data(), prepared.unit, prepared.stride, 1);
+  return std::sqrt(std::max(0.0F, 1 - 2 * product + centre.squared));
 }
 
 uint32_t SketchLimit(float similarity, bool centred, float from_centre) {

@@ -4,10 +4,10 @@
 // its 64ths. That changes no product, and leaves no component much larger than the others: some
 // embedders have a few of twenty times the usual size, which would leave int8 little for the rest.
 //
-// A sketch is the signs of 256 components of the vector after a random rotation: the vector is
-// folded to 256 components with random signs, then goes twice through random signs and a Hadamard
-// transform. Two vectors at an angle differ in the share angle / pi of their signs (Charikar 2002),
-// give or take what 256 draws deviate.
+// A sketch is the signs of 256 components after another rotation: the vector is folded to 256
+// components with random signs, which then go through a Hadamard transform. Two vectors at an angle
+// differ in the share angle / pi of their signs (Charikar 2002), give or take what 256 draws
+// deviate.
 
 #ifndef WEIR_LIB_CACHE_VECTOR_H_
 #define WEIR_LIB_CACHE_VECTOR_H_
@@ -57,8 +57,7 @@ class Rotation {
   float Rotate(absl::Span<const float> vector, Prepared* prepared) const;
 
   uint32_t stride_;
-  std::vector<float> first_signs_, signs_;  // stride
-  Turned second_signs_;
+  std::vector<float> first_signs_, signs_;  // of the rotation, of the sketch
 };
 
 // The mean that sketches are around, as each process keeps it for itself.

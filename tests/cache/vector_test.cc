@@ -121,22 +121,19 @@ TEST_CASE("one component that is larger than all others costs the others nothing
 
 TEST_CASE("sketches differ by the angle, in few dimensions as in many") {
   Random random(4);
+  auto prepared = std::make_unique<Prepared>();
   for (const uint32_t dimensions : {8U, 64U, 384U, 1536U, 2000U}) {
     const Rotation rotation(17, dimensions);
-    Turned turned[2];
     for (const double similarity : {0.99, 0.9, 0.7, 0.0}) {
       double sum = 0;
       int beyond = 0;
       constexpr int kPairs = 400;
       for (int i = 0; i < kPairs; ++i) {
-        Vector a = RandomVector(&random, dimensions);
-        Vector b = Near(a, similarity, &random);
-        a.resize((dimensions + 63) / 64 * 64);
-        b.resize(a.size());
-        rotation.Turn(a.data(), &turned[0]);
-        rotation.Turn(b.data(), &turned[1]);
-        const Sketch one = SketchOf(turned[0], nullptr);
-        const Sketch other = SketchOf(turned[1], nullptr);
+        const Vector a = RandomVector(&random, dimensions);
+        REQUIRE(rotation.PrepareRow(a, prepared.get()));
+        const Sketch one = SketchOf(prepared->turned, nullptr);
+        REQUIRE(rotation.PrepareRow(Near(a, similarity, &random), prepared.get()));
+        const Sketch other = SketchOf(prepared->turned, nullptr);
         uint32_t distance = 0;
         for (uint32_t w = 0; w < kSketchWords; ++w) {
           distance += static_cast<uint32_t>(__builtin_popcountll(one[w] ^ other[w]));
