@@ -73,6 +73,8 @@ std::pair<Unmatched, Unmatched> Difference(Range a, Range b) {
   return result;
 }
 
+constexpr size_t kManyWords = 40;
+
 class Comparison {
  public:
   Comparison(std::string_view asked, std::string_view stored, GuardSet guards)
@@ -160,18 +162,24 @@ class Comparison {
     return low_a <= high_b && low_b <= high_a;
   }
 
+  // Long texts have words of both sides by chance: there a common one will do.
+  bool SameSides(uint64_t a, uint64_t b) const {
+    const bool longer = a_.packed.words() > kManyWords && b_.packed.words() > kManyWords;
+    return longer ? (a & b) != 0 : a == b;
+  }
+
   // A text can be read as it stands, its negations counted, or with each negation joined to the
   // opposite behind it: "not allowed" is "forbidden". They agree when they do in one reading.
   bool Polarity() {
     bool plain = true, turned = true, flipped_a = false, flipped_b = false;
     std::string_view asked, stored;
     EachAxis(Guard::kOpposites, [&](const Axis& a, const Axis& b) {
-      if (a.plain != b.plain && asked.empty()) {
+      if (!SameSides(a.plain, b.plain) && asked.empty()) {
         asked = a.piece;
         stored = b.piece;
       }
-      plain = plain && a.plain == b.plain;
-      turned = turned && a.turned == b.turned;
+      plain = plain && SameSides(a.plain, b.plain);
+      turned = turned && SameSides(a.turned, b.turned);
       flipped_a = flipped_a || a.flipped;
       flipped_b = flipped_b || b.flipped;
       return true;
@@ -191,15 +199,15 @@ class Comparison {
     return Refuse(Guard::kOpposites, asked, stored);
   }
 
+  // An exchange: one word went from the first side to the second, another the way back.
   bool OrderAgrees() {
-    bool agree = true;
+    std::string_view there, back;
     EachAxis(Guard::kOrder, [&](const Axis& a, const Axis& b) {
-      if ((a.plain == 1 && b.plain == 2) || (a.plain == 2 && b.plain == 1)) {
-        agree = Refuse(Guard::kOrder, a.piece, b.piece);
-      }
-      return agree;
+      if (a.plain == 1 && b.plain == 2) there = a.piece;
+      if (a.plain == 2 && b.plain == 1) back = b.piece;
+      return there.empty() || back.empty();
     });
-    return agree;
+    return there.empty() || back.empty() || Refuse(Guard::kOrder, there, back);
   }
 
   bool Questions() {
@@ -235,15 +243,21 @@ class Comparison {
   }
 
   bool NamesAgree() {
-    const std::string_view a = Missing(a_.Of(Guard::kNames), b_.packed);
-    const std::string_view b = Missing(b_.Of(Guard::kNames), a_.packed);
+    const std::string_view a = Missing(a_.Of(Guard::kNames), b_);
+    const std::string_view b = Missing(b_.Of(Guard::kNames), a_);
     return (a.data() == nullptr && b.data() == nullptr) || Refuse(Guard::kNames, a, b);
   }
 
-  // The first name that is not among the words of `text`; null when there is none.
-  static std::string_view Missing(Range names, const Packed& text) {
+  // The first name that is not among the words of `text`, nor, as long texts do not keep all
+  // words, among its names; null when there is none.
+  static std::string_view Missing(Range names, const Side& text) {
+    const Range others = text.Of(Guard::kNames);
+    size_t j = others.begin;
     for (size_t i = names.begin; i < names.end; ++i) {
-      if (!text.HasWord(names.text->Value(i))) return names.text->Fact(i).piece;
+      const uint64_t value = names.text->Value(i);
+      if (text.packed.HasWord(value)) continue;
+      while (j < others.end && others.text->Value(j) < value) ++j;
+      if (j == others.end || others.text->Value(j) != value) return names.text->Fact(i).piece;
     }
     return {};
   }

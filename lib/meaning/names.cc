@@ -91,14 +91,16 @@ class NameFinder {
       if (x.Has(Lexeme::kCapital)) ++capitals;
     }
     // A title, or shouting: capitals say nothing. In German, nouns have them.
-    capitals_tell_ = 2 * capitals <= words || words <= 2;
+    capitals_tell_ = capitals < 4 || 4 * capitals < 3 * words;
     nouns_have_capitals_ = facts->language == Language::kGerman;
   }
 
   void Run() {
     for (size_t i = 0; i < scan_.lexemes.size();) {
       const Lexeme& x = scan_.lexemes[i];
-      if (x.kind == Lexeme::kIdentifier || x.kind == Lexeme::kLink) {
+      if (facts_->used[i]) {  // the unit of a number, a version
+        ++i;
+      } else if (x.kind == Lexeme::kIdentifier || x.kind == Lexeme::kLink) {
         Emit(NameOf(x), x, x);
         ++i;
       } else if (x.kind == Lexeme::kWord) {
@@ -113,6 +115,7 @@ class NameFinder {
   bool LooksLikeName(size_t i) const {
     const Lexeme& x = scan_.lexemes[i];
     if (x.kind != Lexeme::kWord || !x.Has(Lexeme::kCapital) || !capitals_tell_) return false;
+    if (facts_->used[i]) return false;
     if (x.folded_size < 2 && !x.Has(Lexeme::kAllCaps)) return false;
     return NoNames().First(x.hash) == nullptr && !IsFunctionWord(x.hash);
   }

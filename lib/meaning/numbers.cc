@@ -99,7 +99,7 @@ constexpr std::string_view kUnitWords =
     "percent prozent pct pourcent;km kilometer kilometre kilometern kilometros;"
     "meter metre meters metern metros;cm centimeter centimetre zentimeter;mm millimeter millimetre;"
     "inch inches zoll;ft foot feet;yard yd yards;mile mi meile millas;"
-    "kg kilogram kilo kilogramm kilos;gram gramm grams;mg milligram milligramm;"
+    "kg kilogram kilo kilogramm kilos;g gram gramm grams;mg milligram milligramm;"
     "mcg microgram ug;tonne tonnen;lb lbs;oz ounce;"
     "liter litre litro litern;ml milliliter millilitre;cl centiliter;gallon gal;"
     "ms millisecond millisekunde;second sec secs sekunde sekunden seconde segundo segundos;"
@@ -128,7 +128,7 @@ constexpr std::string_view kScaleWords =
 constexpr std::string_view kSmallWords =
     "zero null|one|two zwei deux dos|three drei trois tres|four vier quatre cuatro|"
     "five funf cinq cinco|six sechs seis|seven sieben sept siete|eight acht huit ocho|"
-    "nine neun neuf nueve|ten zehn dix diez|eleven elf onze once|twelve zwolf douze doce|"
+    "nine neun neuf nueve|ten zehn dix diez|eleven elf onze|twelve zwolf douze doce|"
     "thirteen dreizehn treize trece|fourteen vierzehn quatorze catorce|"
     "fifteen funfzehn quinze quince|sixteen sechzehn seize|seventeen siebzehn|eighteen achtzehn|"
     "nineteen neunzehn";
@@ -185,6 +185,7 @@ class NumberFinder {
     if (facts_->used[i]) return i + 1;
     if (Is(i, Lexeme::kNumber)) return Digits(i);
     if (Is(i, Lexeme::kWord)) return Words(i);
+    if (Is(i, Lexeme::kIdentifier)) Version(i);
     return i + 1;
   }
 
@@ -208,6 +209,19 @@ class NumberFinder {
       }
     }
     return Finish(i, ScaleAfter(next, &d), d, 0);
+  }
+
+  // v2.10 is 2.10.
+  void Version(size_t i) {
+    std::string_view text = scan_.Folded(At(i));
+    if (text.size() < 2 || text[0] != 'v' || text[1] < '0' || text[1] > '9') return;
+    text.remove_prefix(1);
+    Decimal d;
+    if (ParseDigits(text, &d)) {
+      Finish(i, i + 1, d, 0);
+    } else {
+      Emit(i, i + 1, WordHash(text), kNoUnit, 0);
+    }
   }
 
   // "million" and the like behind digits or words.
@@ -303,6 +317,7 @@ class NumberFinder {
     size_t n = 0, after_last = 0;
     for (size_t i = 0; i < text.size(); ++i) {
       const char c = text[i];
+      if (c >= 'a' && c <= 'z') return false;
       if (c >= '0' && c <= '9') {
         if (n == digits.size()) return false;
         digits[n++] = c;

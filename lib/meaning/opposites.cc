@@ -1,5 +1,7 @@
 // Negations, opposites and the kind of a question.
 
+#include <array>
+
 #include "meaning/facts.h"
 #include "meaning/opposites_words.h"
 #include "meaning/word_table.h"
@@ -98,7 +100,7 @@ class OppositeFinder {
     const Lexeme* next = i + 1 < scan_.lexemes.size() ? &scan_.lexemes[i + 1] : nullptr;
     const Lexeme* before = i > 0 ? &scan_.lexemes[i - 1] : nullptr;
     Question(x, next);
-    if (Negation(x, before, next)) return;
+    if (Negation(i, x, before, next)) return;
     Opposites().Find(x.stem, [&](const Table::Entry& e) { Emit(e.group, e.side, x, x); });
     if (ParticleVerbs().First(x.stem) != nullptr) {
       since_verb_ = 0;
@@ -128,7 +130,7 @@ class OppositeFinder {
     facts_->facts.push_back(fact);
   }
 
-  bool Negation(const Lexeme& x, const Lexeme* before, const Lexeme* next) {
+  bool Negation(size_t i, const Lexeme& x, const Lexeme* before, const Lexeme* next) {
     const SmallTable::Entry* e = NegationWords().First(x.hash);
     if (e == nullptr) return false;
     if (e->group == 1) {
@@ -147,16 +149,30 @@ class OppositeFinder {
       return true;
     }
     if (word == "nor" && facts_->negations.sure > 0) return true;
-    if (word == "sin" && facts_->language != Language::kSpanish) return false;
+    if (word == "sin" && facts_->language == Language::kEnglish) return false;
     if (word == "pas" && facts_->language == Language::kEnglish) return false;
-    if (facts_->negations.sure == 0) {
+    since_negation_ = 0;
+    CountOnce(i);
+    if (facts_->negations.sure == 1) {
       facts_->negations.begin = x.begin;
       facts_->negations.end = x.end;
     }
-    ++facts_->negations.sure;
-    since_negation_ = 0;
     pending_ = true;
     return word != "none" && word != "never";
+  }
+
+  // What is said twice of one word ("non-empty … non-empty") counts once.
+  void CountOnce(size_t i) {
+    uint64_t of = 0;
+    for (size_t k = i + 1; k < scan_.lexemes.size() && k <= i + 4 && of == 0; ++k) {
+      const Lexeme& y = scan_.lexemes[k];
+      if (y.kind != Lexeme::kSymbol && !IsFunctionWord(y.hash)) of = y.stem;
+    }
+    for (size_t k = 0; k < negated_count_; ++k) {
+      if (of != 0 && negated_[k] == of && facts_->negations.sure > 0) return;
+    }
+    if (negated_count_ < negated_.size()) negated_[negated_count_++] = of;
+    ++facts_->negations.sure;
   }
 
   void Emit(uint16_t group, uint16_t side, const Lexeme& first, const Lexeme& last) {
@@ -205,6 +221,8 @@ class OppositeFinder {
   size_t since_verb_ = kFar;
   const Lexeme* verb_ = nullptr;
   bool pending_ = false;
+  std::array<uint64_t, 8> negated_ = {};
+  size_t negated_count_ = 0;
 };
 
 }  // namespace
