@@ -43,8 +43,10 @@ void Judge(Pair* p) {
   p->similarity = Similarity(p->a, p->b);
 }
 
-std::vector<Pair> HandMade() {
-  const auto text = testing::ReadFile(testing::SourcePath("tests/meaning/pairs.jsonl"));
+// "pairs.jsonl": tables and rules were corrected by it. "pairs_unseen.jsonl": written afterwards
+// and measured once; nothing was changed for it.
+std::vector<Pair> HandMade(const std::string& name = "pairs.jsonl") {
+  const auto text = testing::ReadFile(testing::SourcePath("tests/meaning/" + name));
   REQUIRE(text.has_value());
   std::vector<Pair> pairs;
   std::istringstream lines(*text);
@@ -90,13 +92,15 @@ void PrintSimilarities(const std::vector<Pair>& pairs) {
   }
 }
 
-TEST_CASE("hand-made pairs: opposites are refused, paraphrases pass") {
-  const std::vector<Pair> pairs = HandMade();
-  REQUIRE(pairs.size() >= 600);
+struct Totals {
+  Count same, differ;  // `differ` without what no guard looks at
+};
+
+Totals PrintRefusals(const std::vector<Pair>& pairs) {
   std::map<std::string, Count> kinds;
-  Count same, guarded;
+  Totals totals;
   for (const Pair& p : pairs) {
-    Count* total = p.same ? &same : p.kind == "topic" ? nullptr : &guarded;
+    Count* total = p.same ? &totals.same : p.kind == "topic" ? nullptr : &totals.differ;
     for (Count* c : {&kinds[p.kind], total}) {
       if (c == nullptr) continue;
       ++c->all;
@@ -107,11 +111,28 @@ TEST_CASE("hand-made pairs: opposites are refused, paraphrases pass") {
   for (const auto& [kind, count] : kinds) {
     std::cout << "| " << count.all << " | " << kind << " | " << count.refused << " |\n";
   }
-  std::cout << "| " << same.all << " | all that mean the same | " << same.refused << " |\n| "
-            << guarded.all << " | all that differ, without topic | " << guarded.refused << " |\n";
+  std::cout << "| " << totals.same.all << " | all that mean the same | " << totals.same.refused
+            << " |\n| " << totals.differ.all << " | all that differ, without topic | "
+            << totals.differ.refused << " |\n";
+  return totals;
+}
+
+TEST_CASE("hand-made pairs: opposites are refused, paraphrases pass") {
+  const std::vector<Pair> pairs = HandMade();
+  REQUIRE(pairs.size() >= 600);
+  const Totals totals = PrintRefusals(pairs);
   PrintSimilarities(pairs);
-  CHECK(100 * guarded.refused >= 99 * guarded.all);
-  CHECK(100 * same.refused <= 5 * same.all);
+  CHECK(100 * totals.differ.refused >= 99 * totals.differ.all);
+  CHECK(100 * totals.same.refused <= 5 * totals.same.all);
+}
+
+// A lower bar than the promise: this is what the guards do with words that nobody put into a table.
+TEST_CASE("hand-made pairs that no rule was made for") {
+  const std::vector<Pair> pairs = HandMade("pairs_unseen.jsonl");
+  const Totals totals = PrintRefusals(pairs);
+  PrintSimilarities(pairs);
+  CHECK(100 * totals.differ.refused >= 65 * totals.differ.all);
+  CHECK(100 * totals.same.refused <= 5 * totals.same.all);
 }
 
 TEST_CASE("recorded paraphrases: few are refused") {
@@ -140,7 +161,9 @@ TEST_CASE("recorded paraphrases: few are refused") {
 }
 
 TEST_CASE("hand-made pairs: the wrongly judged", "[.list]") {
-  for (const Pair& p : HandMade()) {
+  std::vector<Pair> pairs = HandMade();
+  for (const Pair& p : HandMade("pairs_unseen.jsonl")) pairs.push_back(p);
+  for (const Pair& p : pairs) {
     if (p.same == p.allowed || p.kind == "topic") continue;
     std::cout << p.kind << (p.same ? " refused by " + std::string(GuardName(p.guard)) : " allowed")
               << ": " << p.a << " / " << p.b << "\n";
