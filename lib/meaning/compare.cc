@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array<std::string_view, kGuards> kNames = {
     "numbers", "dates", "negation", "opposites", "order", "question",
-    "quotes",  "code",  "names",    "language",  "length"};
+    "quotes",  "code",  "names",    "language",  "words", "length"};
 
 // The facts of one guard, [begin, end), of a text.
 struct Range {
@@ -73,7 +73,7 @@ std::pair<Unmatched, Unmatched> Difference(Range a, Range b) {
   return result;
 }
 
-constexpr size_t kManyWords = 40;
+constexpr size_t kManyWords = 25;
 
 class Comparison {
  public:
@@ -90,6 +90,7 @@ class Comparison {
     if (On(Guard::kCode) && !Marked(Guard::kCode)) return verdict_;
     if (On(Guard::kNames) && !NamesAgree()) return verdict_;
     if (On(Guard::kLanguage) && !Languages()) return verdict_;
+    if (On(Guard::kWords) && WordReplaced()) return verdict_;
     if (On(Guard::kLength) && a_.packed.beyond() != b_.packed.beyond()) {
       Refuse(Guard::kLength, {}, {});
     }
@@ -128,10 +129,11 @@ class Comparison {
     for (; *i < r.end && r.text->Key(*i) == key; ++*i) {
       const PackedFact fact = r.text->Fact(*i);
       const uint64_t side = fact.value & 63;
-      const bool flipped = (fact.flags & kFlipped) != 0;
+      // Of three colours there is no opposite.
+      const bool flipped = (fact.flags & kFlipped) != 0 && side < 2;
       if (axis.plain == 0) axis.piece = fact.piece;
       axis.plain |= uint64_t{1} << side;
-      axis.turned |= uint64_t{1} << (flipped && side < 2 ? side ^ 1 : side);
+      axis.turned |= uint64_t{1} << (flipped ? side ^ 1 : side);
       axis.flipped = axis.flipped || flipped;
     }
     return axis;
@@ -265,6 +267,29 @@ class Comparison {
   bool Languages() {
     const uint8_t a = a_.packed.language(), b = b_.packed.language();
     return a == b || a == 0 || b == 0 || Refuse(Guard::kLanguage, {}, {});
+  }
+
+  // Exactly one word each that the other has not, and others that both have. Whether the two mean
+  // the same no table says: most often they do not.
+  bool WordReplaced() {
+    const Packed &a = a_.packed, &b = b_.packed;
+    size_t only_a = 0, only_b = 0, both = 0, i = 0, j = 0;
+    while ((i < a.words() || j < b.words()) && only_a < 2 && only_b < 2) {
+      if (j == b.words() || (i < a.words() && a.Word(i) < b.Word(j))) {
+        ++only_a;
+        ++i;
+      } else if (i == a.words() || b.Word(j) < a.Word(i)) {
+        ++only_b;
+        ++j;
+      } else {
+        ++both;
+        ++i;
+        ++j;
+      }
+    }
+    if (only_a != 1 || only_b != 1 || both == 0) return false;
+    Refuse(Guard::kWords, {}, {});
+    return true;
   }
 
   Side a_, b_;

@@ -68,6 +68,11 @@ void FindNames(const Scan& scan, Facts* facts);
 
 // A word that says little of what a text is about, in any language of the tables.
 bool IsFunctionWord(uint64_t hash);
+// The same for all forms of a word, all spellings of a known name and, as far as the tables know
+// them, all words of one meaning.
+uint64_t WordKey(const Lexeme& word);
+// The group and side of a word in the table of opposites, hashed; 0 when it is in none.
+uint64_t KnownMeaning(const Lexeme& word);
 // What a word is called in the table of names: "javascript" for "js"; 0 when it is in none.
 uint64_t KnownName(const Lexeme& word);
 

@@ -29,14 +29,15 @@ std::tuple<uint8_t, uint32_t, uint64_t> Order(const Fact& f) {
 // Every word by which the other text may refer to a name or a quoted string of this one.
 void AddWord(const Lexeme& x, std::vector<uint16_t>* words) {
   if (x.kind == Lexeme::kSymbol || x.kind == Lexeme::kFence) return;
-  words->push_back(ShortHash(x.stem));
-  if (x.hash != x.stem) words->push_back(ShortHash(x.hash));
-  if (const uint64_t name = KnownName(x)) words->push_back(ShortHash(name));
+  if (x.kind == Lexeme::kCode || x.kind == Lexeme::kNumber) return;
+  if (x.kind == Lexeme::kWord && IsFunctionWord(x.hash)) return;
+  words->push_back(ShortHash(WordKey(x)));
 }
 
 void AddInnerWord(const Lexeme& x, uint32_t begin, Guard guard, std::vector<Fact>* facts) {
   if (x.kind == Lexeme::kSymbol || x.kind == Lexeme::kFence || x.kind == Lexeme::kCode) return;
-  Fact fact{guard, kInnerWord, x.stem};
+  if (x.kind == Lexeme::kNumber || (x.kind == Lexeme::kWord && IsFunctionWord(x.hash))) return;
+  Fact fact{guard, kInnerWord, WordKey(x)};
   fact.begin = begin + x.begin;
   fact.end = begin + x.end;
   facts->push_back(fact);
@@ -187,7 +188,10 @@ Features Features::Of(std::string_view text) {
   FindNames(scan, &facts);
   std::vector<uint16_t> words;
   words.reserve(scan.lexemes.size() + 8);
-  for (const Lexeme& x : scan.lexemes) AddWord(x, &words);
+  for (size_t i = 0; i < scan.lexemes.size(); ++i) {
+    // "5 km" and "5 kilometres" are a number, not words.
+    if (!facts.used[i]) AddWord(scan.lexemes[i], &words);
+  }
   AddInnerWords(scan, &facts.facts, &words);
   return Features(Packer(head).Pack(&facts, &words, beyond));
 }

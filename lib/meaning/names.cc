@@ -101,7 +101,7 @@ class NameFinder {
       if (facts_->used[i]) {  // the unit of a number, a version
         ++i;
       } else if (x.kind == Lexeme::kIdentifier || x.kind == Lexeme::kLink) {
-        Emit(NameOf(x), x, x);
+        Emit(WordKey(x), x, x);
         ++i;
       } else if (x.kind == Lexeme::kWord) {
         i = Words(i);
@@ -134,7 +134,7 @@ class NameFinder {
       const bool first = k == i && x.Has(Lexeme::kStart) && !x.Has(Lexeme::kAllCaps);
       const bool named = run == 1 ? single_is_name : run_is_name && !first;
       if (named) {
-        Emit(NameOf(scan_.lexemes[k]), scan_.lexemes[i], scan_.lexemes[end - 1]);
+        Emit(WordKey(scan_.lexemes[k]), scan_.lexemes[i], scan_.lexemes[end - 1]);
       } else {
         EmitKnown(scan_.lexemes[k]);
       }
@@ -142,12 +142,6 @@ class NameFinder {
     if (run > 0) return end;
     EmitKnown(x);
     return i + 1;
-  }
-
-  static uint64_t NameOf(const Lexeme& x) {
-    const uint64_t known = KnownName(x);
-    if (known != 0) return known;
-    return x.kind == Lexeme::kWord ? x.stem : x.hash;
   }
 
   void EmitKnown(const Lexeme& x) {
@@ -176,6 +170,12 @@ class NameFinder {
 uint64_t KnownName(const Lexeme& word) {
   const Table::Entry* e = Known().First(word.hash);
   return e == nullptr ? 0 : WordHash("known name") + (uint64_t{e->side} + 1) * 0x9e3779b97f4a7c15u;
+}
+
+uint64_t WordKey(const Lexeme& word) {
+  if (const uint64_t name = KnownName(word)) return name;
+  const uint64_t meaning = word.kind == Lexeme::kWord ? KnownMeaning(word) : 0;
+  return meaning != 0 ? meaning : word.stem;
 }
 
 void FindNames(const Scan& scan, Facts* facts) { NameFinder(scan, facts).Run(); }

@@ -227,6 +227,12 @@ class OppositeFinder {
 
 }  // namespace
 
+uint64_t KnownMeaning(const Lexeme& word) {
+  const Table::Entry* e = Opposites().First(word.stem);
+  if (e == nullptr) return 0;
+  return WordHash("known meaning") + (uint64_t{e->group} * 64 + e->side + 1) * 0x9e3779b97f4a7c15u;
+}
+
 void FindOpposites(const Scan& scan, Facts* facts) { OppositeFinder(scan, facts).Run(); }
 
 }  // namespace weir::meaning

@@ -22,6 +22,7 @@ struct Pair {
   std::string a, b, kind;
   bool same = false;
   bool allowed = false;
+  bool allowed_by_all = false;  // with guard "words"
   Guard guard = Guard::kNumbers;
   double similarity = 0;
 };
@@ -39,12 +40,14 @@ void Judge(Pair* p) {
   const Features a = Features::Of(p->a), b = Features::Of(p->b);
   const Verdict v = Compare(a, b);
   p->allowed = v.allowed;
+  p->allowed_by_all = Compare(a, b, kAllGuards).allowed;
   p->guard = v.guard;
   p->similarity = Similarity(p->a, p->b);
 }
 
-// "pairs.jsonl": tables and rules were corrected by it. "pairs_unseen.jsonl": written afterwards
-// and measured once; nothing was changed for it.
+// "pairs.jsonl": tables and rules were corrected by it. "pairs_unseen.jsonl": written afterwards by
+// the same hand, with words that were thought not to be in the tables; it led to one correction (a
+// negation before a colour) and to guard "words", and no word was added for it.
 std::vector<Pair> HandMade(const std::string& name = "pairs.jsonl") {
   const auto text = testing::ReadFile(testing::SourcePath("tests/meaning/" + name));
   REQUIRE(text.has_value());
@@ -67,7 +70,7 @@ std::vector<Pair> HandMade(const std::string& name = "pairs.jsonl") {
 }
 
 struct Count {
-  int all = 0, refused = 0;
+  int all = 0, refused = 0, refused_by_all = 0;
 };
 
 void PrintSimilarities(const std::vector<Pair>& pairs) {
@@ -105,15 +108,17 @@ Totals PrintRefusals(const std::vector<Pair>& pairs) {
       if (c == nullptr) continue;
       ++c->all;
       if (!p.allowed) ++c->refused;
+      if (!p.allowed_by_all) ++c->refused_by_all;
     }
   }
-  std::cout << "\n| pairs | kind | refused by the guards |\n|---|---|---|\n";
+  kinds["all that mean the same"] = totals.same;
+  kinds["all that differ, without topic"] = totals.differ;
+  std::cout
+      << "\n| pairs | kind | refused by the guards | and with \"words\" |\n|---|---|---|---|\n";
   for (const auto& [kind, count] : kinds) {
-    std::cout << "| " << count.all << " | " << kind << " | " << count.refused << " |\n";
+    std::cout << "| " << count.all << " | " << kind << " | " << count.refused << " | "
+              << count.refused_by_all << " |\n";
   }
-  std::cout << "| " << totals.same.all << " | all that mean the same | " << totals.same.refused
-            << " |\n| " << totals.differ.all << " | all that differ, without topic | "
-            << totals.differ.refused << " |\n";
   return totals;
 }
 
@@ -126,7 +131,7 @@ TEST_CASE("hand-made pairs: opposites are refused, paraphrases pass") {
   CHECK(100 * totals.same.refused <= 5 * totals.same.all);
 }
 
-// A lower bar than the promise: this is what the guards do with words that nobody put into a table.
+// Far from the promise: this is what the guards do with words that nobody put into a table.
 TEST_CASE("hand-made pairs that no rule was made for") {
   const std::vector<Pair> pairs = HandMade("pairs_unseen.jsonl");
   const Totals totals = PrintRefusals(pairs);
