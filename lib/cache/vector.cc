@@ -180,6 +180,7 @@ struct Loops {
   uint64_t (*signs)(const float*, const float*);
 };
 
+// The attribute cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses)
 #define WEIR_CACHE_LOOPS(name, attribute)                                                         \
   attribute void Turn##name(const float* vector, uint32_t stride, const float* signs,             \
                             float* turned) {                                                      \
@@ -204,6 +205,7 @@ struct Loops {
   constexpr Loops k##name = {Turn##name,       Largest##name,  Product##name, Rotate##name,       \
                              RoundQuery##name, RoundRow##name, Signs##name};
 
+// NOLINTEND(bugprone-macro-parentheses)
 WEIR_CACHE_LOOPS(Portable, )
 #if defined(__x86_64__)
 WEIR_CACHE_LOOPS(Avx2, __attribute__((target("avx2"))))

@@ -107,7 +107,7 @@ class DateFinder {
       is_time = true;
     }
     if (!is_time) return false;
-    Emit(kTimeOfDay, static_cast<uint64_t>(h % 24 * 60 + minute), i, last);
+    Emit(kTimeOfDay, static_cast<uint64_t>(h) % 24 * 60 + static_cast<uint64_t>(minute), i, last);
     Use(i, last);
     return true;
   }
@@ -212,21 +212,20 @@ class DateFinder {
     });
   }
 
-  void MonthAt(size_t i, uint16_t month) {
-    size_t day_at = 0;
-    if (i > 0 && DayAt(i - 1)) {
-      day_at = i - 1;
-    } else if (i > 1 && Text(i - 1) == "of" && DayAt(i - 2)) {
-      day_at = i - 2;
-    } else if (i > 1 && IsOrdinalEnd(i - 1) && DayAt(i - 2)) {
-      day_at = i - 2;
-    } else if (i > 2 && Text(i - 1) == "of" && IsOrdinalEnd(i - 2) && DayAt(i - 3)) {
-      day_at = i - 3;
-    } else if (i > 1 && IsSymbol(i - 1, '.') && DayAt(i - 2)) {
-      day_at = i - 2;
-    } else if (DayAt(i + 1)) {
-      day_at = i + 1;
+  // Where the day of the month at `i` stands: "5 March", "5 of March", "5th March", "5th of March",
+  // "5. März", else behind it.
+  size_t DayBeside(size_t i) const {
+    if (i > 0 && DayAt(i - 1)) return i - 1;
+    if (i > 1 && DayAt(i - 2) &&
+        (Text(i - 1) == "of" || IsOrdinalEnd(i - 1) || IsSymbol(i - 1, '.'))) {
+      return i - 2;
     }
+    if (i > 2 && Text(i - 1) == "of" && IsOrdinalEnd(i - 2) && DayAt(i - 3)) return i - 3;
+    return DayAt(i + 1) ? i + 1 : 0;
+  }
+
+  void MonthAt(size_t i, uint16_t month) {
+    const size_t day_at = DayBeside(i);
     const bool day = DayAt(day_at) && (day_at == i + 1 || (day_at < i && i - day_at <= 3));
     const std::string_view text = Text(i);
     // May, March and short forms are other words too.

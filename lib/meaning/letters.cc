@@ -186,9 +186,7 @@ std::string_view Stem(std::string_view word, char* buffer) {
   if (ends("s") && buffer[n - 2] != 's' && buffer[n - 2] != 'u') --n;
   if (ends("ing")) {
     n -= 3;
-  } else if (ends("ed")) {
-    n -= 2;
-  } else if (ends("ly") || ends("en")) {
+  } else if (ends("ed") || ends("ly") || ends("en")) {
     n -= 2;
   }
   if (ends("e")) --n;

@@ -98,16 +98,15 @@ class NameFinder {
   void Run() {
     for (size_t i = 0; i < scan_.lexemes.size();) {
       const Lexeme& x = scan_.lexemes[i];
-      if (facts_->used[i]) {  // the unit of a number, a version
-        ++i;
-      } else if (x.kind == Lexeme::kIdentifier || x.kind == Lexeme::kLink) {
-        Emit(WordKey(x), x, x);
-        ++i;
-      } else if (x.kind == Lexeme::kWord) {
+      const bool free = !facts_->used[i];  // not the unit of a number, or a version
+      if (free && x.kind == Lexeme::kWord) {
         i = Words(i);
-      } else {
-        ++i;
+        continue;
       }
+      if (free && (x.kind == Lexeme::kIdentifier || x.kind == Lexeme::kLink)) {
+        Emit(WordKey(x), x, x);
+      }
+      ++i;
     }
   }
 

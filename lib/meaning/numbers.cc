@@ -336,13 +336,9 @@ class NumberFinder {
     size_t decimals = 0;
     if (points > 0) {
       const bool all_three = three && groups_of_three == points - 1;
-      if (mixed) {
-        decimals = after_last;
-      } else if (points > 1) {
-        if (!all_three) return false;  // a version, an address
-      } else if (!three || !PartsThousands(text, last, separator)) {
-        decimals = after_last;
-      }
+      if (points > 1 && !mixed && !all_three) return false;  // a version, an address
+      const bool parts_thousands = points > 1 || (three && PartsThousands(text, last, separator));
+      if (mixed || !parts_thousands) decimals = after_last;
     }
     return FromDigits({digits.data(), n}, decimals, d);
   }
