@@ -52,7 +52,7 @@
 // takes about a microsecond an entry while look-ups go on (and may miss).
 //
 // Cost: a look-up by vector reads 36 bytes for each row of its partition, so one of 10,000 rows
-// takes microseconds, of 1,000,000 around a millisecond. Memory: `dimensions` + 150 bytes an entry
+// takes microseconds, of 1,000,000 around a millisecond. Memory: `dimensions` + 158 bytes an entry
 // with a half-full block to spare, 1,216 bytes a partition, and values in pieces of 256 bytes.
 
 #ifndef WEIR_CACHE_H_
@@ -116,6 +116,7 @@ struct Query {
   absl::Span<const float> vector = {};  // of any length above 0; empty: by the exact key only
   double min_similarity = 1;            // cosine, -1 … 1; more than 1 finds by the exact key only
   Embedder embedder = {};
+  bool is_probe = false;  // another look-up for the same request may follow: a miss is not counted
 };
 
 enum class Found : uint8_t { kMiss, kExact, kSemantic };
@@ -155,7 +156,7 @@ struct Entry {
   std::string_view value = {};
   int64_t ttl_ns = 0;  // 1 … kMaxTtl; 0: no end
   Embedder embedder = {};
-  uint64_t model = 0;  // a tag to purge by
+  uint64_t model = 0, scope = 0;  // tags to purge by
   uint8_t worth = 0;   // 0 … kMaxWorth: how many rounds longer it stays than one of worth 0
 };
 
@@ -208,6 +209,7 @@ class Cache {
   // hundred entries, so that other writers get on.
   virtual uint64_t PurgePartition(std::string_view partition) = 0;
   virtual uint64_t PurgeModel(uint64_t model) = 0;
+  virtual uint64_t PurgeScope(uint64_t scope) = 0;
   virtual uint64_t PurgeAll() = 0;
 
   virtual Stats GetStats() const = 0;

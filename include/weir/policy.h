@@ -13,8 +13,8 @@
 // 10,000 entries a section.
 //
 // This release reads the sections weir, pepper, bounds, models, consumers, credentials, backends,
-// pools, limits, meters, headers and routes. Words of the contract that it does not carry out yet
-// (caches, …) are refused by name, never ignored.
+// pools, limits, caches, meters, headers and routes. Words of the contract that it does not carry
+// out yet are refused by name, never ignored.
 
 #ifndef WEIR_POLICY_H_
 #define WEIR_POLICY_H_
@@ -33,9 +33,11 @@
 #include "weir/balance.h"
 #include "weir/base.h"
 #include "weir/breaker.h"
+#include "weir/cache.h"
 #include "weir/dialects.h"
 #include "weir/expr.h"
 #include "weir/limits.h"
+#include "weir/meaning.h"
 
 namespace weir::json {
 class Document;
@@ -186,6 +188,48 @@ struct Limit {
   bool shadow = false;
 };
 
+// What makes a vector of a text.
+struct Embedding {
+  enum class By : uint8_t {
+    kNobody,   // requests are found by their exact key only
+    kLexical,  // meaning::LexicalEmbedder
+    kBackend,  // an embeddings service that speaks OpenAI's dialect, by a CALL
+    kHost,     // the host itself, by a CALL without a URL
+  };
+  By by = By::kNobody;
+  uint32_t backend = 0;  // kBackend: index into Plan::backends
+  std::string model;     // kBackend: as the service calls it; kHost: as the host does
+  uint32_t dimensions = 0;
+  bool asks_dimensions = false;              // kBackend: the request says how many it wants
+  uint32_t epoch = 1;                        // vectors of another epoch are not compared
+  int64_t deadline_ns = 300 * kMillisecond;  // then the request goes on without a vector
+};
+
+// Answers that are kept, and to which requests they are given again.
+struct Cache {
+  std::string name;
+  Embedding embedding;
+  double min_similarity = 1;  // cosine
+  meaning::GuardSet guards = meaning::kDefaultGuards;
+  // Whose answers are whose: the values together. Empty: everybody's are everybody's ("shared").
+  std::vector<std::unique_ptr<expr::Program>> partition;
+  int64_t ttl_ns = kHour;
+  uint32_t max_entries = 10'000;
+  uint64_t max_bytes = uint64_t{64} << 20;  // of the segment, for everything
+  uint32_t partition_quota = 0;             // entries of one partition's frame; 0: no quota
+  uint64_t max_answer_bytes = uint64_t{256} << 10;
+  uint32_t messages = 0;      // the last so many are matched by meaning; 0: the dialogue
+  uint32_t max_messages = 0;  // a longer dialogue is not looked up; 0: any
+  bool ignores_system = false;
+  std::vector<std::string> ignored_fields;  // of the body, that change no answer: "user"
+  bool charges_hits = false;
+  int64_t coalesce_ns = 10 * kSecond;  // how long a request waits for the same one; 0: not at all
+
+  // What it keeps them in. A partition of that is one of this and what requests of one frame have
+  // in common: everything but the texts that are matched by meaning.
+  cache::CacheOptions Options() const;
+};
+
 struct Dimension {
   std::string label;
   std::unique_ptr<expr::Program> value;
@@ -222,6 +266,7 @@ struct Route {
   bool authenticate = true;
   uint32_t pool = 0;
   std::vector<uint32_t> limits;
+  int cache = -1;
   int meter = -1;
 };
 
@@ -262,8 +307,9 @@ enum class ClientHeader : uint8_t {
   kDowngraded,
   kBackend,
   kAttempts,
+  kCache,
 };
-inline constexpr std::array<std::string_view, 13> kClientHeaders = {
+inline constexpr std::array<std::string_view, 14> kClientHeaders = {
     "x-ratelimit-limit-requests",
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
@@ -276,7 +322,8 @@ inline constexpr std::array<std::string_view, 13> kClientHeaders = {
     "x-weir-tokens-consumed",
     "x-weir-downgraded",
     "x-weir-backend",
-    "x-weir-attempts"};
+    "x-weir-attempts",
+    "x-weir-cache"};
 
 struct Plan {
   std::vector<Secret> secrets;
@@ -289,6 +336,7 @@ struct Plan {
   std::vector<Pool> pools;
   std::vector<limits::Rule> rules;  // of the limits, then of the backends' capacities
   std::vector<Limit> limits;
+  std::vector<Cache> caches;
   std::vector<Meter> meters;
   std::vector<Route> routes;
   std::array<std::string, kClientHeaders.size()> client_headers;

@@ -43,6 +43,9 @@ class SegmentCache final : public Cache {
   uint64_t PurgeModel(uint64_t model) override {
     return PurgeRows([&](uint32_t row) { return Get(memory_.rests[row].model) == model; });
   }
+  uint64_t PurgeScope(uint64_t scope) override {
+    return PurgeRows([&](uint32_t row) { return Get(memory_.rests[row].scope) == scope; });
+  }
   uint64_t PurgeAll() override {
     return PurgeRows([](uint32_t) { return true; });
   }
@@ -90,6 +93,7 @@ Answer SegmentCache::Lookup(const Query& query, Now now, std::string* value) {
     Count(counters.exact_hits);
     return answer;
   }
+  if (answer.found == Found::kMiss && query.is_probe) return answer;
   if (answer.similarity >= -1) Count(counters.similarities[BinOf(answer.similarity)]);
   Count(answer.found == Found::kSemantic ? counters.semantic_hits
                                          : counters.misses[static_cast<int>(answer.miss)]);
@@ -172,6 +176,7 @@ absl::StatusOr<EntryId> SegmentCache::Insert(const Entry& entry, Now now) {
   row.expires_ns = EndOf(entry.ttl_ns, now);
   row.embedder = EmbedderWord(entry.embedder);
   row.model = entry.model;
+  row.scope = entry.scope;
   row.worth = entry.worth;
   const Store::Session session(&store_);
   store_.Sweep(now.unix_ns);

@@ -81,7 +81,7 @@ static_assert(sizeof(Row) == 64);
 
 // And the rest of it.
 struct RowRest {
-  Word model;
+  Word model, scope;
   std::atomic<float> scale;     // of its int8 vector
   std::atomic<float> rounding;  // the length of what rounding cut off
   Half newer, older;            // in the queue of the eviction
@@ -92,7 +92,7 @@ struct RowRest {
   std::atomic<uint16_t> unused;
   Half unused_too;
 };
-static_assert(sizeof(RowRest) == 40);
+static_assert(sizeof(RowRest) == 48);
 
 struct alignas(64) Partition {
   Word hi, lo;       // its hash; written before it is linked

@@ -84,6 +84,7 @@ void Store::WriteRow(uint32_t number, uint32_t partition, const NewRow& from) {
   Set(row.value_bytes, from.value.size());
   Set(row.embedder, from.vector == nullptr ? 0 : from.embedder);
   Set(rest.model, from.model);
+  Set(rest.scope, from.scope);
   Set(rest.partition, partition);
   Set(rest.worth, from.worth);
   Set(rest.credit, from.worth);

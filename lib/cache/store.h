@@ -25,7 +25,7 @@ struct NewRow {
   const Prepared* vector = nullptr;  // none: found by its key only
   std::string_view value;
   int64_t created_ns = 0, expires_ns = INT64_MAX;
-  uint64_t embedder = 0, model = 0;
+  uint64_t embedder = 0, model = 0, scope = 0;
   uint8_t worth = 0;
 };
 

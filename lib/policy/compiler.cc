@@ -25,9 +25,9 @@ bool IsHeaderName(std::string_view name) {
 }
 
 void Compiler::Compile(const Place& document) {
-  Place bounds, models, consumers, credentials, backends, pools, limits, meters, headers, routes;
+  Place bounds, models, consumers, credentials, backends, pools, limits, caches, meters, headers,
+      routes;
   const auto into = [](Place* place) { return [place](const Place& found) { *place = found; }; };
-  const auto not_yet = [this](const Place& place) { reader_.NotYet(place); };
   plan_.body_bytes_max = kDefaultBodyBytes;
   plan_.pepper.literal = "weir virtual key";
   reader_.Object(document,
@@ -45,7 +45,7 @@ void Compiler::Compile(const Place& document) {
                   {"backends", into(&backends), true},
                   {"pools", into(&pools), true},
                   {"limits", into(&limits)},
-                  {"caches", not_yet},
+                  {"caches", into(&caches)},
                   {"meters", into(&meters)},
                   {"headers", into(&headers)},
                   {"routes", into(&routes), true}});
@@ -67,6 +67,7 @@ void Compiler::Compile(const Place& document) {
   map(backends, &Compiler::ReadBackend);
   map(pools, &Compiler::ReadPool);
   ReadFallbacks();
+  map(caches, &Compiler::ReadCache);
   map(meters, &Compiler::ReadMeter);
   if (routes.value) {
     reader_.Array(routes, [this](const Place& place) { ReadRoute(place); });

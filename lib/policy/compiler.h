@@ -55,6 +55,12 @@ class Compiler {
   void ReadOnExceeded(const Place& place, LimitDraft* draft);
   void CheckLimit(const Place& place, const LimitDraft& draft);
 
+  void ReadCache(std::string_view name, const Place& place);
+  void ReadEmbedding(const Place& place, Embedding* embedding);
+  void ReadPartition(const Place& place, Cache* cache);
+  void ReadGuards(const Place& place, meaning::GuardSet* guards);
+  void CheckCache(const Place& place, const Cache& cache);
+
   void ReadMeter(std::string_view name, const Place& place);
   void ReadRoute(const Place& place);
   void CheckDialects(const Route& route, const Place& pool_place);

@@ -83,16 +83,20 @@ void Linter::LintIdentity() {
 // What no route leads to.
 void Linter::LintUnused() {
   std::set<uint32_t> pools, limits;
-  std::set<int> meters, credentials;
+  std::set<int> meters, caches, credentials;
   for (const Route& route : plan_.routes) {
     pools.insert(route.pool);
     for (const Fallback& fallback : plan_.pools[route.pool].fallbacks) pools.insert(fallback.pool);
     limits.insert(route.limits.begin(), route.limits.end());
     meters.insert(route.meter);
+    caches.insert(route.cache);
   }
   std::set<uint32_t> backends;
   for (const Pool& pool : plan_.pools) {
     backends.insert(pool.backends.begin(), pool.backends.end());
+  }
+  for (const Cache& cache : plan_.caches) {
+    if (cache.embedding.by == Embedding::By::kBackend) backends.insert(cache.embedding.backend);
   }
   for (const Backend& backend : plan_.backends) credentials.insert(backend.credential);
   for (uint32_t i = 0; i < plan_.pools.size(); ++i) {
@@ -111,6 +115,10 @@ void Linter::LintUnused() {
   for (size_t i = 0; i < plan_.meters.size(); ++i) {
     if (meters.count(static_cast<int>(i)) != 0) continue;
     WarnOfEntry("meters", plan_.meters[i].name, "no route uses it");
+  }
+  for (size_t i = 0; i < plan_.caches.size(); ++i) {
+    if (caches.count(static_cast<int>(i)) != 0) continue;
+    WarnOfEntry("caches", plan_.caches[i].name, "no route uses it");
   }
   int index = 0;
   const Place section = FieldOf(document_, "credentials");

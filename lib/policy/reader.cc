@@ -190,6 +190,18 @@ void Reader::Dollars(const Place& place, uint64_t most_usd, std::optional<uint64
   *out = micro_usd;
 }
 
+void Reader::Share(const Place& place, double* out) {
+  constexpr uint64_t kOne = 1'000'000;
+  if (!Expect(place, json::Type::kNumber)) return;
+  uint64_t millionths = 0;
+  if (!ParseDecimal(place.value.text(), 6, &millionths) || millionths > kOne) {
+    return Complain(place,
+                    Concat({"expected a number from 0 to 1 with at most six decimals, found ",
+                            place.value.text()}));
+  }
+  *out = static_cast<double>(millionths) / static_cast<double>(kOne);
+}
+
 void Reader::Word(const Place& place, absl::Span<const std::string_view> words, size_t* out) {
   if (!Expect(place, json::Type::kString)) return;
   for (size_t i = 0; i < words.size(); ++i) {
@@ -199,10 +211,6 @@ void Reader::Word(const Place& place, absl::Span<const std::string_view> words, 
     }
   }
   ComplainUnknown(place, "value", place.value.text(), words);
-}
-
-void Reader::NotYet(const Place& place) {
-  Complain(place, "this release of weir does not carry this out yet; remove it");
 }
 
 }  // namespace weir::policy

@@ -59,10 +59,10 @@ class Reader {
   void Bytes(const Place& place, uint64_t least, uint64_t most, uint64_t* out);
   // An amount of US dollars as exact micro-USD.
   void Dollars(const Place& place, uint64_t most_usd, std::optional<uint64_t>* out);
+  // A decimal from 0 to 1 with at most six digits behind the point.
+  void Share(const Place& place, double* out);
   // One of `words`; `out` receives its index.
   void Word(const Place& place, absl::Span<const std::string_view> words, size_t* out);
-  // A word that the contract has and this release does not carry out.
-  void NotYet(const Place& place);
 
  private:
   bool Expect(const Place& place, json::Type type);

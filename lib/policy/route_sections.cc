@@ -64,7 +64,7 @@ void Compiler::ReadMeter(std::string_view name, const Place& place) {
 void Compiler::ReadRoute(const Place& place) {
   constexpr std::string_view kAuth[] = {"key", "none"};
   Route route;
-  Place pool_place;
+  Place pool_place, cache_place;
   size_t auth = 0;
   reader_.Object(place, {{"name", [&](const Place& at) { reader_.String(at, &route.name); }, true},
                          {"match", [&](const Place& at) { ReadMatch(at, &route); }, true},
@@ -87,7 +87,13 @@ void Compiler::ReadRoute(const Place& place) {
                               route.limits.push_back(*limit);
                             });
                           }},
-                         {"cache", [this](const Place& at) { reader_.NotYet(at); }},
+                         {"cache",
+                          [&](const Place& at) {
+                            cache_place = at;
+                            if (const auto cache = Reference(at, "cache", NamesOf(plan_.caches))) {
+                              route.cache = static_cast<int>(*cache);
+                            }
+                          }},
                          {"meter",
                           [&](const Place& at) {
                             if (const auto meter = Reference(at, "meter", NamesOf(plan_.meters))) {
@@ -97,6 +103,11 @@ void Compiler::ReadRoute(const Place& place) {
                          {"auth", [&](const Place& at) { reader_.Word(at, kAuth, &auth); }}});
   route.authenticate = auth == 0;
   CheckDialects(route, pool_place);
+  if (route.cache >= 0 && !route.operation) {
+    reader_.Complain(cache_place,
+                     "only requests that are counted can be cached, and weir knows "
+                     "no operation of this route's path");
+  }
   for (const Route& other : plan_.routes) {
     if (other.name == route.name) {
       reader_.Complain(place, Concat({"a route called \"", route.name, "\" exists already"}));

@@ -24,21 +24,27 @@ std::string RandomValue(Random* random) {
   return value;
 }
 
+constexpr uint64_t kScopes = 5;
+uint64_t ScopeOf(uint64_t key) { return key % kScopes; }
+
 void Purge(Twin* twin, Cache* cache, Random* random) {
   uint64_t removed = 0;
   const std::string partition = std::to_string(random->Below(9));
   const uint64_t model = random->Below(3);
   const uint64_t which = random->Below(8);
+  const uint64_t scope = random->Below(kScopes);
   for (auto it = twin->begin(); it != twin->end();) {
-    const bool goes =
-        which == 0 || (which < 4 ? it->first.first == partition : it->second.model == model);
+    const bool goes = which == 0 || (which < 4   ? it->first.first == partition
+                                     : which < 6 ? it->second.model == model
+                                                 : ScopeOf(it->first.second) == scope);
     removed += goes ? 1 : 0;
     it = goes ? twin->erase(it) : std::next(it);
   }
   // What expired may have gone before.
   const uint64_t purged = which == 0  ? cache->PurgeAll()
                           : which < 4 ? cache->PurgePartition(partition)
-                                      : cache->PurgeModel(model);
+                          : which < 6 ? cache->PurgeModel(model)
+                                      : cache->PurgeScope(scope);
   CHECK(purged <= removed);
 }
 
@@ -58,7 +64,8 @@ TEST_CASE("the exact layer does as a map does, byte for byte") {
       const int64_t ttl = random.Below(4) == 0 ? 0 : 1 + static_cast<int64_t>(random.Below(80));
       const Kept added = {RandomValue(&random), now, ttl == 0 ? INT64_MAX : now + ttl,
                           random.Below(3)};
-      Entry entry{key.first, exact, {}, added.value, ttl * kSecond, {}, added.model};
+      Entry entry{key.first,     exact, {},          added.value,
+                  ttl * kSecond, {},    added.model, ScopeOf(key.second)};
       const auto id = cache->Insert(entry, At(now));
       REQUIRE(id.ok());
       twin[key] = added;
