@@ -43,6 +43,9 @@
 
 namespace weir::dialects {
 
+struct KeptAnswer;             // weir/replay.h
+enum class NotKept : uint8_t;  // the same
+
 inline constexpr size_t kMaxEventBytes = size_t{1} << 20;
 inline constexpr size_t kMaxBodyBytes = size_t{32} << 20;  // of a whole answer that is read
 inline constexpr uint64_t kMaxTokens = uint64_t{1} << 40;  // no honest count is larger
@@ -234,6 +237,16 @@ class StreamReader {
   //   Bedrock        contentBlockStop, messageStop (max_tokens), metadata; of invoke the last
   //                  chunks of the model's family
   virtual std::string FinishEarly(const Usage& usage, bool include_usage) const = 0;
+
+  // ---- Keeping the answer ----
+
+  // Keeps the content of the answer, up to so many bytes of text, and judges whether it may be
+  // stored: weir/replay.h says which may. What is relayed and told is the same. Set it before the
+  // first Feed; costs nothing when it is not set.
+  virtual void set_keep(size_t max_bytes) = 0;
+  // After End: moves the answer out, once, or says why there is none to store; then `kept` is as it
+  // was. Before End NotKept::kIncomplete, or what is known to be against it already.
+  virtual NotKept TakeKept(KeptAnswer* kept) = 0;
 
   // ---- What was told ----
 

@@ -10,6 +10,7 @@
 #include "dialects/ending.h"
 #include "dialects/event_stream.h"
 #include "dialects/json_elements.h"
+#include "dialects/keep.h"
 #include "dialects/sse.h"
 
 namespace weir::dialects {
@@ -130,6 +131,13 @@ class ReaderBase : public StreamReader {
     ending_ = hold ? MakeEnding(origin_.dialect, origin_.operation, origin_.kind) : nullptr;
     SetSink(sink_);
   }
+  void set_keep(size_t max_bytes) override {
+    keeper_ = MakeKeeper(origin_.dialect, origin_.operation, origin_.kind, max_bytes);
+    SetSink(sink_);
+  }
+  NotKept TakeKept(KeptAnswer* kept) override {
+    return keeper_ == nullptr ? NotKept::kDialect : keeper_->Take(answer_, kept);
+  }
   bool can_finish_early() const override { return ending_ != nullptr && !held_.passing(); }
   std::string FinishEarly(const Usage& usage, bool include_usage) const override {
     return can_finish_early() ? ending_->Write(answer_, usage, include_usage) : std::string();
@@ -155,9 +163,24 @@ class ReaderBase : public StreamReader {
   void CountUnreadable() {
     ++unreadable_events_;
     unreadable_bytes_ += event_bytes_;
+    DoNotKeep(NotKept::kUnreadable);
   }
   void EndEvent() { event_bytes_ = 0; }
-  void CountLostBytes() { unreadable_bytes_ += std::exchange(event_bytes_, 0); }
+  void CountLostBytes() {
+    unreadable_bytes_ += std::exchange(event_bytes_, 0);
+    DoNotKeep(NotKept::kUnreadable);
+  }
+  void DoNotKeep(NotKept reason) {
+    if (keeper_ != nullptr) keeper_->Refuse(reason);
+  }
+  void TakeDone() {
+    answer_.Done();
+    if (keeper_ != nullptr) keeper_->SeeDone();
+  }
+  // All of the body was read.
+  void EndBody() {
+    if (keeper_ != nullptr) keeper_->SeeBodyEnd();
+  }
 
   // Reads an event. True when it only carries a usage.
   bool TakeJson(std::string_view name, std::string_view data) {
@@ -174,12 +197,24 @@ class ReaderBase : public StreamReader {
     }
     Answer::Event told;
     answer_.set_event(&told);
-    const bool turns = ending_ != nullptr && ending_->See(name, document.root());
+    if (ending_ != nullptr && ending_->See(name, document.root())) told.more = true;
+    if (keeper_ != nullptr && keeper_->SeeEvent(name, document.root())) told.more = true;
     reader_.event(name, document.root(), &answer_);
     answer_.set_event(nullptr);
-    told.more = told.more || turns;
+    if (keeper_ != nullptr) keeper_->SeeEnd();
     template_.Learn(name, document, told);
     return told.usage_only;
+  }
+
+  // Reads a whole answer.
+  void TakeAnswer(Value body) {
+    Answer::Event told;
+    answer_.set_event(&told);
+    if (keeper_ != nullptr) keeper_->SeeBody(body);
+    reader_.body(body, &answer_);
+    answer_.Done();
+    answer_.set_event(nullptr);
+    if (keeper_ != nullptr) keeper_->SeeEnd();
   }
 
   // Events are relayed whole.
@@ -194,13 +229,19 @@ class ReaderBase : public StreamReader {
  private:
   void SetSink(TextSink* sink) {
     sink_ = sink;
-    if (ending_ != nullptr) ending_->set_next(sink);
-    answer_.set_sink(ending_ == nullptr ? sink : ending_.get());
+    TextTap* const taps[] = {ending_.get(), keeper_.get()};
+    for (TextTap* tap : taps) {
+      if (tap == nullptr) continue;
+      tap->set_next(sink);
+      sink = tap;
+    }
+    answer_.set_sink(sink);
   }
 
   bool hold_ = false;
   TextSink* sink_ = nullptr;
   std::unique_ptr<Ending> ending_;  // null: events are not held, or the stream has none
+  std::unique_ptr<Keeper> keeper_;  // null: nothing is to be kept, or can be
   AnswerTemplate template_;
   std::unique_ptr<DeltaList> deltas_;  // null: text goes elsewhere
   uint64_t events_ = 0;
@@ -240,6 +281,7 @@ class SseStreamReader final : public ReaderBase {
   void End(std::string* relay) override {
     sse_.End();
     const bool usage_only = TakeEvent();
+    EndBody();
     held_.Flush(strip_ && usage_only, relay);
   }
 
@@ -257,13 +299,16 @@ class SseStreamReader final : public ReaderBase {
     const SseReader::Event event = sse_.event();
     if (!event.present) return false;
     CountEvent();
-    if (event.type == "error") answer_.SeeErrorEvent();
+    if (event.type == "error") {
+      answer_.SeeErrorEvent();
+      DoNotKeep(NotKept::kError);
+    }
     if (event.oversize) {
       CountUnreadable();
       return false;
     }
     if (TrimSpace(event.data) == "[DONE]") {
-      answer_.Done();
+      TakeDone();
       return false;
     }
     return TakeJson(event.type, event.data);
@@ -303,6 +348,7 @@ class FrameStreamReader final : public ReaderBase {
   void End(std::string* relay) override {
     frames_.End();
     TakeFrame();
+    EndBody();
     held_.Flush(/*leave_out=*/false, relay);
   }
 
@@ -317,6 +363,9 @@ class FrameStreamReader final : public ReaderBase {
     if (!frame.present) return;
     CountEvent();
     if (frame.unreadable) return CountUnreadable();
+    if (frame.message_type == "error" || frame.message_type == "exception") {
+      DoNotKeep(NotKept::kError);
+    }
     if (frame.message_type == "error") {
       answer_.ErrorOf(frame.error_code, frame.error_message);
     } else if (frame.message_type == "exception") {
@@ -386,9 +435,15 @@ class JsonStreamReader final : public ReaderBase {
       CountEvent();
       CountUnreadable();
     }
+    if (shape_ == Shape::kArray) {
+      if (elements_.strange()) DoNotKeep(NotKept::kUnreadable);
+      if (!elements_.outside()) DoNotKeep(NotKept::kIncomplete);
+      EndBody();
+    }
     if (shape_ != Shape::kWhole) return;
     CountEvent();
     TakeBody();
+    EndBody();
     std::string().swap(body_);
     shape_ = Shape::kUnknown;
     EndEvent();
@@ -439,11 +494,7 @@ class JsonStreamReader final : public ReaderBase {
         !document.root().Is(Type::kObject)) {
       return CountUnreadable();
     }
-    Answer::Event told;
-    answer_.set_event(&told);
-    reader_.body(document.root(), &answer_);
-    answer_.Done();
-    answer_.set_event(nullptr);
+    TakeAnswer(document.root());
   }
 
   bool too_large_ = false;

@@ -206,6 +206,10 @@ constexpr size_t kNumberDigits = 18;
 
 }  // namespace
 
+bool IsPassedOver(std::string_view key) {
+  return std::find(std::begin(kIgnored), std::end(kIgnored), key) != std::end(kIgnored);
+}
+
 struct AnswerTemplate::Found {
   std::string_view text;  // as it is written
   bool escapes = false;
@@ -240,9 +244,7 @@ size_t AnswerTemplate::FindHoles(const json::Document& document, const Answer::E
   while (IsBlank(data[blanks - 1])) --blanks;
   (*holes)[count++] = {blanks, bracket, HoleKind::kBlanks};
   for (Value member : document.root().members()) {
-    if (std::find(std::begin(kIgnored), std::end(kIgnored), member.key()) == std::end(kIgnored)) {
-      continue;
-    }
+    if (!IsPassedOver(member.key())) continue;
     if (member.Is(Type::kString)) add(member, HoleKind::kString);
     if (is_integer(member, kNumberDigits)) add(member, HoleKind::kNumber);
   }

@@ -23,6 +23,9 @@
 
 namespace weir::dialects {
 
+// Whether a member of an event by that name is one that no reader looks at.
+bool IsPassedOver(std::string_view key);
+
 class AnswerTemplate {
  public:
   // Takes an event that was just read, and what it came to, as the template; or, if it told more

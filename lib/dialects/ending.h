@@ -16,33 +16,19 @@
 
 #include "base/json.h"
 #include "dialects/answer.h"
+#include "dialects/text_tap.h"
 #include "weir/usage.h"
 
 namespace weir::dialects {
 
-class Ending : public TextSink {
+class Ending : public TextTap {
  public:
-  virtual ~Ending() = default;
-
   // An event that was parsed, before its text is told. True when it opened or closed something.
   virtual bool See(std::string_view name, json::Value event) = 0;
   // An event like one before but for its text.
   virtual void SeeAlike() {}
-  // All text comes this way; it goes on to `next`.
-  void Text(const TextPiece& piece) final {
-    SeeText(piece);
-    next_->Text(piece);
-  }
-  void set_next(TextSink* next) { next_ = next; }
-
   // The last events, framed; of Gemini the last chunk alone. Empty when nothing is left to say.
   virtual std::string Write(const Answer& answer, const Usage& usage, bool include_usage) const = 0;
-
- protected:
-  virtual void SeeText(const TextPiece& /*piece*/) {}
-
- private:
-  TextSink* next_ = nullptr;
 };
 
 // Null when the dialect has no stream of that kind.
@@ -70,6 +56,14 @@ class OpenBlocks {
   std::vector<uint32_t> indexes_;
 };
 
+// Anthropic's events. An empty stop sequence is none.
+std::string MessageStartJson(std::string_view id, std::string_view model, const Usage& usage);
+std::string BlockStopJson(uint32_t index);
+std::string MessageDeltaJson(std::string_view reason, std::string_view stop_sequence,
+                             const Usage& usage);
+// The members of a message's `usage` that state what it read.
+void WriteAnthropicInput(json::Writer* writer, const Usage& usage);
+
 // Anthropic's messages, also as Bedrock passes them on.
 class MessageState {
  public:
@@ -79,16 +73,13 @@ class MessageState {
   template <typename WriteEvent>
   void Write(const Answer& answer, const Usage& usage, std::string_view metrics,
              WriteEvent write) const {
-    if (!started_) write("message_start", Start(answer, usage));
-    for (uint32_t index : blocks_.indexes()) write("content_block_stop", BlockStop(index));
-    if (!answer.finished()) write("message_delta", Delta(usage));
+    if (!started_) write("message_start", MessageStartJson("", answer.model(), usage));
+    for (uint32_t index : blocks_.indexes()) write("content_block_stop", BlockStopJson(index));
+    if (!answer.finished()) write("message_delta", MessageDeltaJson("max_tokens", "", usage));
     if (!answer.done()) write("message_stop", Stop(metrics));
   }
 
  private:
-  static std::string Start(const Answer& answer, const Usage& usage);
-  static std::string BlockStop(uint32_t index);
-  static std::string Delta(const Usage& usage);
   static std::string Stop(std::string_view metrics);
 
   bool started_ = false;
@@ -100,6 +91,14 @@ uint64_t InputBesideCaches(const Usage& usage);
 
 // A `usage` in OpenAI's words; chat's or responses'.
 void WriteOpenAiUsage(json::Writer* writer, const Usage& usage, bool responses);
+
+// Gemini's `usageMetadata`, of which `tools` of the prompt's tokens were of tool use.
+void WriteGeminiUsage(json::Writer* writer, const Usage& usage, uint64_t tools);
+
+// Bedrock's `usage`.
+void WriteBedrockUsage(json::Writer* writer, const Usage& usage);
+// A frame of Bedrock's with an event.
+void AppendEventFrame(std::string_view name, std::string_view json, std::string* out);
 
 }  // namespace weir::dialects
 

@@ -37,29 +37,33 @@ bool MessageState::See(std::string_view name, Value event) {
   return type == "content_block_stop" && blocks_.Close(index);
 }
 
-std::string MessageState::Start(const Answer& answer, const Usage& usage) {
+void WriteAnthropicInput(json::Writer* writer, const Usage& usage) {
+  writer->Key("input_tokens").Uint(InputBesideCaches(usage));
+  if (usage.cache_write) writer->Key("cache_creation_input_tokens").Uint(*usage.cache_write);
+  if (usage.cached) writer->Key("cache_read_input_tokens").Uint(*usage.cached);
+}
+
+std::string MessageStartJson(std::string_view id, std::string_view model, const Usage& usage) {
   std::string data;
   json::Writer writer(&data);
   writer.BeginObject();
   writer.Key("type").String("message_start");
   writer.Key("message").BeginObject();
-  writer.Key("id").String("");
+  writer.Key("id").String(id);
   writer.Key("type").String("message");
   writer.Key("role").String("assistant");
-  writer.Key("model").String(answer.model());
+  writer.Key("model").String(model);
   writer.Key("content").BeginArray().EndArray();
   writer.Key("stop_reason").Null();
   writer.Key("stop_sequence").Null();
   writer.Key("usage").BeginObject();
-  writer.Key("input_tokens").Uint(InputBesideCaches(usage));
-  if (usage.cache_write) writer.Key("cache_creation_input_tokens").Uint(*usage.cache_write);
-  if (usage.cached) writer.Key("cache_read_input_tokens").Uint(*usage.cached);
+  WriteAnthropicInput(&writer, usage);
   writer.Key("output_tokens").Uint(0);
   writer.EndObject().EndObject().EndObject();
   return data;
 }
 
-std::string MessageState::BlockStop(uint32_t index) {
+std::string BlockStopJson(uint32_t index) {
   std::string data;
   json::Writer writer(&data);
   writer.BeginObject().Key("type").String("content_block_stop");
@@ -68,14 +72,20 @@ std::string MessageState::BlockStop(uint32_t index) {
 }
 
 // The prompt was message_start's to state: what it said stands.
-std::string MessageState::Delta(const Usage& usage) {
+std::string MessageDeltaJson(std::string_view reason, std::string_view stop_sequence,
+                             const Usage& usage) {
   std::string data;
   json::Writer writer(&data);
   writer.BeginObject();
   writer.Key("type").String("message_delta");
   writer.Key("delta").BeginObject();
-  writer.Key("stop_reason").String("max_tokens");
-  writer.Key("stop_sequence").Null();
+  writer.Key("stop_reason").String(reason);
+  writer.Key("stop_sequence");
+  if (stop_sequence.empty()) {
+    writer.Null();
+  } else {
+    writer.String(stop_sequence);
+  }
   writer.EndObject();
   writer.Key("usage").BeginObject();
   writer.Key("output_tokens").Uint(usage.completion.value_or(0));

@@ -37,18 +37,13 @@ class ConverseState {
 
  private:
   static std::string Metadata(const Usage& usage) {
-    const uint64_t completion = usage.completion.value_or(0);
     std::string data;
     json::Writer writer(&data);
     writer.BeginObject();
     writer.Key("metrics").BeginObject().Key("latencyMs").Uint(0).EndObject();
-    writer.Key("usage").BeginObject();
-    writer.Key("inputTokens").Uint(InputBesideCaches(usage));
-    writer.Key("outputTokens").Uint(completion);
-    writer.Key("totalTokens").Uint(usage.prompt.value_or(0) + completion);
-    if (usage.cached) writer.Key("cacheReadInputTokens").Uint(*usage.cached);
-    if (usage.cache_write) writer.Key("cacheWriteInputTokens").Uint(*usage.cache_write);
-    writer.EndObject().EndObject();
+    writer.Key("usage");
+    WriteBedrockUsage(&writer, usage);
+    writer.EndObject();
     return data;
   }
 
@@ -97,7 +92,7 @@ class BedrockEnding final : public Ending {
     switch (shape_) {
       case Shape::kConverse:
         converse_.Write(answer, usage, [&](std::string_view name, std::string_view json) {
-          AppendEvent(name, json, &out);
+          AppendEventFrame(name, json, &out);
         });
         break;
       case Shape::kConverseChunks:
@@ -157,16 +152,9 @@ class BedrockEnding final : public Ending {
     return Concat({",\"amazon-bedrock-invocationMetrics\":", Metrics(usage)});
   }
 
-  static void AppendEvent(std::string_view name, std::string_view json, std::string* out) {
-    AppendFrame(
-        out,
-        {{":event-type", name}, {":content-type", "application/json"}, {":message-type", "event"}},
-        json);
-  }
-
   static void AppendChunk(std::string_view json, std::string* out) {
     const std::string bytes = absl::Base64Escape(AbslView(json));
-    AppendEvent("chunk", Concat({"{\"bytes\":\"", bytes, "\"}"}), out);
+    AppendEventFrame("chunk", Concat({"{\"bytes\":\"", bytes, "\"}"}), out);
   }
 
   Shape shape_ = Shape::kConverse;
@@ -177,6 +165,24 @@ class BedrockEnding final : public Ending {
 };
 
 }  // namespace
+
+void WriteBedrockUsage(json::Writer* writer, const Usage& usage) {
+  const uint64_t completion = usage.completion.value_or(0);
+  writer->BeginObject();
+  writer->Key("inputTokens").Uint(InputBesideCaches(usage));
+  writer->Key("outputTokens").Uint(completion);
+  writer->Key("totalTokens").Uint(usage.prompt.value_or(0) + completion);
+  if (usage.cached) writer->Key("cacheReadInputTokens").Uint(*usage.cached);
+  if (usage.cache_write) writer->Key("cacheWriteInputTokens").Uint(*usage.cache_write);
+  writer->EndObject();
+}
+
+void AppendEventFrame(std::string_view name, std::string_view json, std::string* out) {
+  AppendFrame(
+      out,
+      {{":event-type", name}, {":content-type", "application/json"}, {":message-type", "event"}},
+      json);
+}
 
 std::unique_ptr<Ending> MakeBedrockEnding() { return std::make_unique<BedrockEnding>(); }
 

@@ -52,20 +52,9 @@ class GeminiEnding final : public Ending {
 
   // What a chunk before has stated of thoughts and tool use, beside the candidates and the prompt,
   // is stated again: whoever reads on would add it.
-  void WriteUsage(const Answer& answer, const Usage& usage, json::Writer* writer) const {
-    const uint64_t prompt = usage.prompt.value_or(0);
-    const uint64_t tools = std::min(tool_prompt_, prompt);
-    const uint64_t completion = usage.completion.value_or(0);
-    const std::optional<uint64_t> reasoning = std::max(usage.reasoning, answer.usage().reasoning);
-    const uint64_t thoughts = std::min(reasoning.value_or(0), completion);
-    writer->Key("usageMetadata").BeginObject();
-    writer->Key("promptTokenCount").Uint(prompt - tools);
-    if (tools != 0) writer->Key("toolUsePromptTokenCount").Uint(tools);
-    writer->Key("candidatesTokenCount").Uint(completion - thoughts);
-    if (reasoning) writer->Key("thoughtsTokenCount").Uint(thoughts);
-    if (usage.cached) writer->Key("cachedContentTokenCount").Uint(*usage.cached);
-    writer->Key("totalTokenCount").Uint(prompt + completion);
-    writer->EndObject();
+  void WriteUsage(const Answer& answer, Usage usage, json::Writer* writer) const {
+    usage.reasoning = std::max(usage.reasoning, answer.usage().reasoning);
+    WriteGeminiUsage(writer, usage, tool_prompt_);
   }
 
   std::string response_id_;
@@ -73,6 +62,21 @@ class GeminiEnding final : public Ending {
 };
 
 }  // namespace
+
+void WriteGeminiUsage(json::Writer* writer, const Usage& usage, uint64_t tools) {
+  const uint64_t prompt = usage.prompt.value_or(0);
+  tools = std::min(tools, prompt);
+  const uint64_t completion = usage.completion.value_or(0);
+  const uint64_t thoughts = std::min(usage.reasoning.value_or(0), completion);
+  writer->Key("usageMetadata").BeginObject();
+  writer->Key("promptTokenCount").Uint(prompt - tools);
+  if (tools != 0) writer->Key("toolUsePromptTokenCount").Uint(tools);
+  writer->Key("candidatesTokenCount").Uint(completion - thoughts);
+  if (usage.reasoning) writer->Key("thoughtsTokenCount").Uint(thoughts);
+  if (usage.cached) writer->Key("cachedContentTokenCount").Uint(*usage.cached);
+  writer->Key("totalTokenCount").Uint(prompt + completion);
+  writer->EndObject();
+}
 
 std::unique_ptr<Ending> MakeGeminiEnding() { return std::make_unique<GeminiEnding>(); }
 

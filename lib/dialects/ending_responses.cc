@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "dialects/ending.h"
+#include "dialects/responses_events.h"
 
 namespace weir::dialects {
 namespace {
@@ -66,40 +67,11 @@ struct Item {
   size_t kept_bytes() const { return added.size() + content.size() + summary.size() + text.size(); }
 };
 
-// Events, numbered as those before them.
-class EventWriter {
- public:
-  EventWriter(bool numbered, uint64_t next) : numbered_(numbered), next_(next) {}
-
-  // An event up to its own members; to be ended by End.
-  json::Writer& Begin(std::string_view type) {
-    out_.append(Concat({"event: ", type, "\ndata: "}));
-    writer_ = json::Writer(&out_);
-    writer_.BeginObject().Key("type").String(type);
-    if (numbered_) writer_.Key("sequence_number").Uint(next_++);
-    return writer_;
-  }
-  void End() {
-    writer_.EndObject();
-    out_.append("\n\n");
-  }
-  const std::string& out() const { return out_; }
-
- private:
-  const bool numbered_;
-  uint64_t next_;
-  std::string out_;
-  json::Writer writer_{&out_};
-};
-
 std::string PartJson(const PartKind& kind, std::string_view text) {
+  if (kind.type == "output_text") return OutputTextJson(text);
   std::string part;
   json::Writer writer(&part);
   writer.BeginObject().Key("type").String(kind.type);
-  if (kind.type == "output_text") {
-    writer.Key("annotations").BeginArray().EndArray();
-    writer.Key("logprobs").BeginArray().EndArray();
-  }
   writer.Key(kind.text_member).String(text).EndObject();
   return part;
 }
@@ -312,38 +284,16 @@ class ResponsesEnding final : public Ending {
     item->text_done = false;
   }
 
-  // A response with the members that clients require; incomplete if it states a usage.
+  // A response; incomplete if it states a usage.
   void WriteResponse(const Answer& answer, std::string_view output, const Usage* usage,
                      json::Writer* writer) const {
-    const bool ended = usage != nullptr;
-    writer->BeginObject();
-    writer->Key("id").String(id_);
-    writer->Key("object").String("response");
-    writer->Key("created_at").Uint(created_at_);
-    writer->Key("status").String(ended ? "incomplete" : "in_progress");
-    writer->Key("error").Null();
-    writer->Key("incomplete_details");
-    if (ended) {
-      writer->BeginObject().Key("reason").String("max_output_tokens").EndObject();
-    } else {
-      writer->Null();
-    }
-    writer->Key("instructions").Null();
-    writer->Key("model").String(answer.model());
-    writer->Key("output").Raw(Concat({"[", output, "]"}));
-    writer->Key("parallel_tool_calls").Bool(true);
-    writer->Key("tool_choice").String("auto");
-    writer->Key("tools").BeginArray().EndArray();
-    writer->Key("temperature").Null();
-    writer->Key("top_p").Null();
-    writer->Key("metadata").BeginObject().EndObject();
-    writer->Key("usage");
-    if (ended) {
-      WriteOpenAiUsage(writer, *usage, /*responses=*/true);
-    } else {
-      writer->Null();
-    }
-    writer->EndObject();
+    WriteResponseObject({.id = id_,
+                         .created_at = created_at_,
+                         .model = answer.model(),
+                         .status = usage != nullptr ? "incomplete" : "in_progress",
+                         .output = output,
+                         .usage = usage},
+                        writer);
   }
 
   bool started_ = false;

@@ -19,6 +19,7 @@ bool JsonElements::Step(char byte) {
   switch (byte) {
     case '"':
       in_string_ = true;
+      strange_ = strange_ || depth_ < 2;
       return false;
     case '{':
     case '[':
@@ -27,7 +28,14 @@ bool JsonElements::Step(char byte) {
     case ']':
       if (depth_ == 0) return false;
       return --depth_ == 1;
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n':
+    case ',':
+      return false;
     default:
+      strange_ = strange_ || depth_ < 2;
       return false;
   }
 }

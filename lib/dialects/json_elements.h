@@ -34,6 +34,8 @@ class JsonElements {
   bool inside() const { return depth_ >= 2; }
   // Before the array, or after it.
   bool outside() const { return depth_ == 0; }
+  // Something stood beside the elements that is no comma.
+  bool strange() const { return strange_; }
 
  private:
   bool Step(char byte);
@@ -43,6 +45,7 @@ class JsonElements {
   bool in_string_ = false;
   bool escaped_ = false;
   bool oversize_ = false;
+  bool strange_ = false;
   std::string held_;  // of the element under way, what earlier calls brought
   std::string_view element_;
 };

@@ -151,6 +151,21 @@ class NullSink final : public TextSink {
   size_t bytes = 0;
 };
 
+TEST_CASE("a text that is too large to be kept does not stay in memory") {
+  const std::string chunk =
+      testing::Chunk(testing::Choice(0, "\"content\":\"" + std::string(1000, 'x') + "\""));
+  const size_t before = live_bytes;
+  auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
+  NullSink sink;
+  reader->set_text_sink(&sink);
+  reader->set_keep(kMiB);
+  for (int i = 0; i < 1000; ++i) reader->Feed(chunk, nullptr);
+  CHECK(live_bytes - before > 1000000);
+  CHECK(live_bytes - before < 2 * kMiB + 4096);
+  for (int i = 0; i < 100; ++i) reader->Feed(chunk, nullptr);
+  CHECK(live_bytes - before < 4096);
+}
+
 TEST_CASE("an event like the one before costs no allocation") {
   const std::string chunk = testing::Chunk(testing::Choice(0, "\"content\":\"a \\n word\""));
   auto reader = StreamReader::Create(Dialect::kOpenAi, Operation::kChat);
