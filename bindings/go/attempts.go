@@ -198,6 +198,10 @@ func (x *governed) call(action Action) (Action, error) {
 		method = http.MethodGet
 	}
 	status, body := 0, []byte(nil)
+	// One without a URL asks for the vector of a text, which this transport has no embedder for.
+	if x.txn.URL() == "" {
+		return x.txn.CallResult(action.CallID, status, body)
+	}
 	request, err := x.outgoing(ctx, method, http.Header{})
 	if err != nil {
 		return Action{}, err

@@ -217,6 +217,15 @@ static void timed(ngx_event_t* event) {
 
 /* ---- Performing ---- */
 
+/* This module makes no side requests: policies whose caches ask nobody (embedding "lexical", or
+ * exact keys alone) need none, and any other goes on without. */
+static ngx_int_t decline_call(weir_http_exchange* x) {
+  WEIR_HTTP_NEW_ERROR(error);
+  weir_status status = weir_txn_call_result(x->txn, x->action.call_id, 0, NULL, 0, &error);
+  if (weir_http_check(x, status, &error) != NGX_OK) return NGX_ERROR;
+  return weir_http_next(x);
+}
+
 static void perform(weir_http_exchange* x) {
   ngx_http_request_t* r = x->request;
   switch (x->action.kind) {
@@ -229,6 +238,13 @@ static void perform(weir_http_exchange* x) {
       return;
     case WEIR_ACTION_WAIT:
       wait_for(x);
+      return;
+    case WEIR_ACTION_CALL:
+      if (decline_call(x) == NGX_OK) {
+        perform(x);
+      } else {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+      }
       return;
     default:
       ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,

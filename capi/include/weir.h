@@ -221,9 +221,12 @@ enum {
   WEIR_ACTION_FORWARD = 2,  /* send the request to this backend (url, target, header edits, body);
                                give up at deadline_mono_ns with WEIR_FAILURE_TIMEOUT */
   WEIR_ACTION_REPLY = 3,    /* answer the client: status, headers, body. Nothing was relayed yet */
-  WEIR_ACTION_CALL = 4,   /* perform this side request (url, target, headers, body) and answer with
-                             weir_txn_call_result under call_id. No policy of this release leads
-                             to one; hosts that handle it are ready for those that do */
+  WEIR_ACTION_CALL = 4,   /* POST this side request (url, target, headers, body) and answer with
+                             weir_txn_call_result under call_id by deadline_mono_ns, or call
+                             weir_txn_next then without. One without a url asks the host itself for
+                             the vector of a text (body), by the embedder that target names:
+                             weir_txn_call_vector. A host that cannot answers with status 0, and
+                             the request goes on */
   WEIR_ACTION_WAIT = 5,   /* call weir_txn_next again at deadline_mono_ns; 0: an attempt is still
                              under way, feed its answer first */
   WEIR_ACTION_FINISH = 6, /* stop the upstream, send the body view to the client, end the answer */
@@ -316,9 +319,14 @@ WEIR_API weir_status weir_txn_response_end(weir_txn* txn, weir_error* error);
 WEIR_API weir_status weir_txn_response_failed(weir_txn* txn, int32_t failure, weir_error* error);
 
 /* The answer to a CALL: HTTP status (0 = it failed) and body. FAILED_PRECONDITION: no such call is
- * open. */
+ * open (any more): its deadline passed, and the request went on. */
 WEIR_API weir_status weir_txn_call_result(weir_txn* txn, uint64_t call_id, int32_t status,
                                           const char* body, size_t body_size, weir_error* error);
+
+/* The same for a CALL that asks for a vector, by a host that has it: `count` components, as many as
+ * the policy's `dimensions`. */
+WEIR_API weir_status weir_txn_call_vector(weir_txn* txn, uint64_t call_id, const float* vector,
+                                          size_t count, weir_error* error);
 
 /* The client is gone. What is still open is settled now, as weir_txn_free would: the text counted
  * so far is charged. After it weir_txn_explain tells what; the transaction only waits to be freed.

@@ -131,6 +131,14 @@ weir_status weir_txn_call_result(weir_txn* txn, uint64_t call_id, int32_t status
   });
 }
 
+weir_status weir_txn_call_vector(weir_txn* txn, uint64_t call_id, const float* vector, size_t count,
+                                 weir_error* error) {
+  if (vector == nullptr) return NullArgument(error);
+  return FeedTxn(txn, error, [&](weir::engine::Transaction& fed) {
+    return fed.CallVector(call_id, {vector, count});
+  });
+}
+
 weir_status weir_txn_client_left(weir_txn* txn, const weir_now* now, weir_error* error) {
   if (now == nullptr) return NullArgument(error);
   return FeedTxn(txn, error, [&](weir::engine::Transaction& fed) {

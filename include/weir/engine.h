@@ -48,7 +48,7 @@ inline constexpr size_t kMaxTargetBytes = size_t{16} << 10;
 
 struct Options {
   uint32_t max_counters = 16384;
-  uint64_t state_bytes = 0;  // 0 = enough for max_counters
+  uint64_t state_bytes = 0;  // 0 = enough for max_counters and the policy's caches
   uint64_t seed = 0;
   // The file of all hot state, shared by the workers of a machine (weir/state.h), made on first use
   // with state_bytes and seed; one that exists keeps its own. Empty: this process's own memory.
@@ -105,7 +105,10 @@ class Transaction {
   virtual absl::Status ResponseBody(std::string_view bytes) = 0;
   virtual absl::Status ResponseEnd() = 0;
   virtual absl::Status ResponseFailed(Failure failure) = 0;
+  // To a CALL, one or the other. FAILED_PRECONDITION: no such call is open (any more): its deadline
+  // passed, and the request went on.
   virtual absl::Status CallResult(uint64_t call_id, int status, std::string_view body) = 0;
+  virtual absl::Status CallVector(uint64_t call_id, absl::Span<const float> vector) = 0;
 
   // The client is gone: settles what is still open, at `now`, as destroying does; Explain then
   // tells what it was charged. Does nothing to a transaction that has ended.

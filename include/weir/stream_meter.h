@@ -65,6 +65,9 @@ struct StreamMeterOptions {
   // encoded.
   bool hold_events = false;
 
+  // As StreamReader::set_keep: text of which the content is to be kept; 0: nothing.
+  size_t keep_bytes = 0;
+
   size_t max_event_bytes = dialects::kMaxEventBytes;
   size_t max_body_bytes = dialects::kMaxBodyBytes;
   // Of an encoded body, decoded; and of bytes decoded to bytes received, beyond the first MiB.
@@ -123,6 +126,9 @@ class StreamMeter {
   // The size of the text that was seen, and what of the body is not read, so far. At once.
   virtual uint64_t text_bytes() const = 0;
   virtual Unread unread() const = 0;
+
+  // As StreamReader::TakeKept; kUnreadable when the body's encoding could not be read.
+  virtual dialects::NotKept TakeKept(dialects::KeptAnswer* kept) = 0;
 
   // What else the answer tells; null when its encoding is unknown.
   virtual const dialects::StreamReader* reader() const = 0;

@@ -67,12 +67,20 @@ Action TransactionImpl::Admit() {
     if (std::optional<Action> refusal = ReadRequest()) return *refusal;
     request_read_ = true;
   }
+  // Who is charged for hits too has to be let in first.
+  const bool charges_hits = caching_ != nullptr && caching_->cache->rules().charges_hits;
+  if (caching_ != nullptr && !charges_hits) {
+    if (std::optional<Action> known = AskCache()) return *known;
+  }
   while (!limits_taken_) {
     if (!limits_applied_) {
       if (std::optional<Action> refusal = ApplyLimits()) return *refusal;
       limits_applied_ = true;
     }
     if (std::optional<Action> refusal = TakeLimits()) return *refusal;
+  }
+  if (charges_hits) {
+    if (std::optional<Action> known = AskCache()) return *known;
   }
   return StartRouting();
 }
@@ -121,6 +129,7 @@ std::optional<Action> TransactionImpl::ReadCounted() {
                        "permission_error", "model", "model_not_allowed"});
   }
   CountPrompt(body.root());
+  PrepareCaching(body.root());
   return std::nullopt;
 }
 

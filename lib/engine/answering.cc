@@ -89,6 +89,7 @@ Action TransactionImpl::RelayHead() {
   if (success) KeepSession();
   if (success && IsCounted()) StartMeter();
   SetLimitHeaders();
+  SetCacheHeader();
   SetClientHeader(policy::ClientHeader::kBackend, plan().backends[attempt().backend].name);
   SetClientHeader(policy::ClientHeader::kAttempts, std::to_string(attempts_.size()));
   Action relay;
@@ -121,6 +122,7 @@ void TransactionImpl::StartMeter() {
   options.model = counting_.model;
   options.declares_functions = declares_functions_;
   options.strip_usage = attempt().injected_usage;
+  options.keep_bytes = KeepsBytes();
   may_cut_ = MayCut();
   options.hold_events = may_cut_;
   meter_ = metering::StreamMeter::Create(options);
@@ -203,6 +205,7 @@ Action TransactionImpl::RelayBody() {
   if (break_ == Break::kCut) return FinishCut();
   if (answer_ended_) EndMeter();
   if (break_ != Break::kNone) return FinishBroken();
+  if (answer_ended_) KeepAnswer();
   Action action;
   if (RewritesBody()) {
     action.relay = body_.empty() ? Relay::kNothing : Relay::kView;

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/mutex.h"
+#include "base/saturating.h"
 #include "base/text.h"
 #include "engine/generation.h"
 #include "engine/status.h"
@@ -16,6 +17,7 @@ namespace {
 // What the tables of counters, circuits, cursors and lines need, with room to spare.
 constexpr uint64_t kBytesPerCounter = 1024;
 constexpr uint64_t kBytesForTheRest = uint64_t{8} << 20;
+constexpr uint64_t kBytesPerCache = uint64_t{2} << 20;  // beside its max_bytes: flights, alignment
 
 class EngineImpl : public Engine {
  public:
@@ -87,10 +89,17 @@ std::string EngineImpl::StatusJson(Now now) const {
   return out;
 }
 
-absl::StatusOr<std::unique_ptr<state::Segment>> OpenSegment(const Options& options) {
-  const uint64_t bytes = options.state_bytes != 0
-                             ? options.state_bytes
-                             : options.max_counters * kBytesPerCounter + kBytesForTheRest;
+uint64_t BytesOf(const policy::Plan& plan, const Options& options) {
+  uint64_t bytes = options.max_counters * kBytesPerCounter + kBytesForTheRest;
+  for (const policy::Cache& cache : plan.caches) {
+    bytes = SaturatingAdd(bytes, SaturatingAdd(cache.max_bytes, kBytesPerCache));
+  }
+  return bytes;
+}
+
+absl::StatusOr<std::unique_ptr<state::Segment>> OpenSegment(const policy::Plan& plan,
+                                                            const Options& options) {
+  const uint64_t bytes = options.state_bytes != 0 ? options.state_bytes : BytesOf(plan, options);
   if (options.state_file.empty()) {
     return state::Segment::CreatePrivate({.bytes = bytes, .seed = options.seed});
   }
@@ -104,7 +113,7 @@ absl::StatusOr<std::unique_ptr<state::Segment>> OpenSegment(const Options& optio
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const policy::Policy> policy,
                                                        const Options& options) {
-  auto segment = OpenSegment(options);
+  auto segment = OpenSegment(policy->plan(), options);
   if (!segment.ok()) return segment.status();
   std::shared_ptr<state::Segment> shared = *std::move(segment);
   auto generation = Generation::Make(shared, std::move(policy), options, nullptr);

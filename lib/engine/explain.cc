@@ -16,6 +16,20 @@ void WriteOptional(json::Writer* writer, std::string_view key, std::optional<uin
   }
 }
 
+void WriteCaching(const Caching& caching, json::Writer* writer) {
+  writer->Key("cache").BeginObject().Key("name").String(caching.cache->rules().name);
+  writer->Key("result").String(CacheResultName(caching.result));
+  if (!caching.reason.empty()) writer->Key("reason").String(caching.reason);
+  if (!caching.guard.empty()) writer->Key("guard").String(caching.guard);
+  writer->Key("embedding").String(caching.embedding);
+  if (caching.similarity >= -1) writer->Key("similarity").Raw(DecimalOf(caching.similarity));
+  const bool is_hit = caching.result == Caching::Result::kExactHit ||
+                      caching.result == Caching::Result::kSemanticHit;
+  if (is_hit) writer->Key("age_s").Int(caching.age_ns / kSecond);
+  if (!caching.kept.empty()) writer->Key("kept").String(caching.kept);
+  writer->EndObject();
+}
+
 }  // namespace
 
 std::string TransactionImpl::Explain() const {
@@ -37,6 +51,7 @@ std::string TransactionImpl::Explain() const {
     writer.Key("prompt_tokens").BeginObject().Key("count").Uint(prompt_.count);
     writer.Key("provenance").String(dialects::ProvenanceName(prompt_.provenance)).EndObject();
   }
+  if (caching_ != nullptr) WriteCaching(*caching_, &writer);
   writer.Key("attempts").BeginArray();
   for (const Attempt& made : attempts_) {
     writer.BeginObject().Key("backend").String(plan().backends[made.backend].name);

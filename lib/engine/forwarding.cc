@@ -84,11 +84,14 @@ void TransactionImpl::EditForBackend(const policy::Backend& backend) {
   }
   RemoveHeader("content-length");            // the body may have changed; the host knows its length
   SetHeader("accept-encoding", "identity");  // usage is read as it passes
-  if (backend.credential >= 0) {
-    const policy::Credential& credential =
-        plan().credentials[static_cast<size_t>(backend.credential)];
-    SetHeader(credential.header, std::string(plan().Resolve(credential.value)));
-  }
+  SetCredential(backend);
+}
+
+void TransactionImpl::SetCredential(const policy::Backend& backend) {
+  if (backend.credential < 0) return;
+  const policy::Credential& credential =
+      plan().credentials[static_cast<size_t>(backend.credential)];
+  SetHeader(credential.header, std::string(plan().Resolve(credential.value)));
 }
 
 // The one end of an attempt. `told`: what the breaker learns; null when the end says nothing about

@@ -28,6 +28,24 @@ absl::Status CheckSecrets(const policy::Policy& policy) {
   return absl::OkStatus();
 }
 
+// Of embedders whose backends have none: a request that waits for one in vain loses its deadline
+// each time.
+breaker::RuleSet EmbedderRules() {
+  breaker::Rule rule;
+  rule.name = "embedder";
+  rule.statuses = {{401, 401}, {408, 408}, {429, 429}, {500, 599}};
+  rule.on_connect = rule.on_timeout = rule.on_reset = rule.on_stream_error = true;
+  rule.count = 3;
+  rule.interval_ns = 10 * kSecond;
+  rule.trip_ns = 5 * kSecond;
+  rule.trip_growth_percent = 200;
+  rule.trip_max_ns = 2 * kMinute;
+  breaker::RuleSet rules;
+  rules.rules.push_back(std::move(rule));
+  rules.probe_timeout_ns = kMinute;
+  return rules;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Generation>> Generation::Make(
@@ -58,6 +76,7 @@ absl::StatusOr<std::shared_ptr<const Generation>> Generation::Make(
   }
 
   if (absl::Status status = made->MakeBreaker(); !status.ok()) return status;
+  if (absl::Status status = made->MakeCaches(); !status.ok()) return status;
   for (const policy::Pool& pool : plan.pools) {
     if (absl::Status status = made->MakePool(pool, options); !status.ok()) return status;
   }
@@ -69,14 +88,40 @@ absl::StatusOr<std::shared_ptr<const Generation>> Generation::Make(
 
 absl::Status Generation::MakeBreaker() {
   std::vector<breaker::RuleSet> rule_sets;
-  rule_sets.reserve(plan().backends.size());
+  rule_sets.reserve(plan().backends.size() + 1);
   for (const policy::Backend& backend : plan().backends) rule_sets.push_back(backend.breaker);
+  rule_sets.push_back(EmbedderRules());
   auto made = breaker::Breaker::Create(segment.get(), std::move(rule_sets), {});
   if (!made.ok()) return made.status();
   breaker = *std::move(made);
   circuits.reserve(plan().backends.size());
   for (uint32_t i = 0; i < plan().backends.size(); ++i) {
     circuits.push_back(breaker->Find(plan().backends[i].name, i, {}));
+  }
+  return absl::OkStatus();
+}
+
+// After the breaker. An embedder that is a backend with rules of its own has that one's circuit.
+absl::Status Generation::MakeCaches() {
+  if (plan().caches.empty()) return absl::OkStatus();
+  auto in_flight = Flights::Create(segment.get());
+  if (!in_flight.ok()) return in_flight.status();
+  flights = *std::move(in_flight);
+  for (const policy::Cache& rules : plan().caches) {
+    auto made = AnswerCache::Create(segment.get(), rules);
+    if (!made.ok()) return made.status();
+    caches.push_back(*std::move(made));
+    using By = policy::Embedding::By;
+    const By by = rules.embedding.by;
+    const uint32_t backend = rules.embedding.backend;
+    breaker::Circuit circuit;
+    if (by == By::kBackend && !plan().backends[backend].breaker.rules.empty()) {
+      circuit = circuits[backend];
+    } else if (by == By::kBackend || by == By::kHost) {
+      circuit = breaker->Find(Concat({"embedder of ", rules.name}),
+                              static_cast<uint32_t>(plan().backends.size()), {});
+    }
+    embedder_circuits.push_back(circuit);
   }
   return absl::OkStatus();
 }

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/answer_cache.h"
 #include "engine/first_byte.h"
+#include "engine/flights.h"
 #include "engine/instruments.h"
 #include "engine/sessions.h"
 #include "weir/auth.h"
@@ -35,6 +37,9 @@ struct Generation {
   std::vector<breaker::Circuit> circuits;     // one for each backend, whatever the model
   std::vector<std::unique_ptr<balance::Pool>> pools;
   std::vector<FirstBytes*> first_bytes;  // of the pools that hedge by them, else null
+  std::vector<std::unique_ptr<AnswerCache>> caches;
+  std::vector<breaker::Circuit> embedder_circuits;  // of each cache; default: it asks nobody
+  std::unique_ptr<Flights> flights;                 // null when there are no caches
   std::shared_ptr<Instruments> instruments;
 
   const policy::Plan& plan() const { return policy->plan(); }
@@ -46,6 +51,7 @@ struct Generation {
  private:
   absl::Status MakeBreaker();
   absl::Status MakePool(const policy::Pool& pool, const Options& options);
+  absl::Status MakeCaches();
 };
 
 }  // namespace weir::engine

@@ -123,6 +123,7 @@ void TransactionImpl::End(int status) {
   if (phase_ == Phase::kEnded) return;
   phase_ = Phase::kEnded;
   LeaveLine();
+  LandFlight();
   replied_status_ = status;
   if (!started_mono_ns_) return;  // never decided upon: nothing happened
   TryToMeter([&] {

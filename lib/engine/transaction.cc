@@ -136,10 +136,6 @@ absl::Status TransactionImpl::ResponseFailed(Failure failure) {
   return absl::OkStatus();
 }
 
-absl::Status TransactionImpl::CallResult(uint64_t, int, std::string_view) {
-  return absl::FailedPreconditionError("no call is open");
-}
-
 void TransactionImpl::ClientLeft(Now now) {
   if (phase_ == Phase::kEnded) return;
   if (started_mono_ns_) now_ = now;

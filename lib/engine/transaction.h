@@ -2,6 +2,7 @@
 //   transaction.cc  feeding, and Next, which asks the part that the phase belongs to
 //   admission.cc    route, identity, count
 //   limiting.cc     limits: what it may have, and more on the way
+//   caching.cc      the answer that is known already, and keeping this one
 //   waiting.cc      whose turn it is when a limit lets requests wait
 //   routing.cc      which backend is asked, and which next
 //   forwarding.cc   what is sent to it, and the end of every attempt
@@ -23,6 +24,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "base/json.h"
+#include "engine/caching.h"
 #include "engine/first_byte.h"
 #include "engine/generation.h"
 #include "engine/prompt.h"
@@ -53,6 +55,7 @@ class TransactionImpl : public Transaction {
   absl::Status ResponseEnd() override;
   absl::Status ResponseFailed(Failure failure) override;
   absl::Status CallResult(uint64_t call_id, int status, std::string_view body) override;
+  absl::Status CallVector(uint64_t call_id, absl::Span<const float> vector) override;
   void ClientLeft(Now now) override;
   absl::StatusOr<Action> Next(Now now) override;
 
@@ -119,6 +122,25 @@ class TransactionImpl : public Transaction {
   std::optional<Action> ReadCounted();
   void CountPrompt(const json::Value& body);
   bool ChangeModel(const std::string& model);
+
+  // caching.cc
+  void PrepareCaching(const json::Value& body);
+  std::string_view HeedCacheControl();
+  bool PartitionOf(std::string* scope) const;
+  std::optional<Action> AskCache();
+  std::optional<Action> Follow();
+  void LandFlight();
+  Action WaitUntil(int64_t mono_ns);
+  std::optional<Action> MakeVector();
+  breaker::Circuit EmbedderCircuit() const;
+  Action CallEmbedder(const policy::Embedding& embedding);
+  bool AwaitsCall(uint64_t call_id) const;
+  void TakeVector();
+  std::optional<Action> GiveKnown(AnswerCache::Found found);
+  void SettleHit(const dialects::KeptAnswer& answer);
+  void SetCacheHeader();
+  size_t KeepsBytes();
+  void KeepAnswer();
 
   // limiting.cc
   std::optional<Action> ApplyLimits();
@@ -187,6 +209,7 @@ class TransactionImpl : public Transaction {
   const std::string& BackendModel(const policy::Backend& backend) const;
   std::string BackendVersion(const policy::Backend& backend) const;
   void EditForBackend(const policy::Backend& backend);
+  void SetCredential(const policy::Backend& backend);
   std::string BackendBody(const policy::Backend& backend);
   void EndAttempt(Attempt* ending, std::string_view outcome, const breaker::Outcome* told,
                   uint64_t cost);
@@ -290,6 +313,8 @@ class TransactionImpl : public Transaction {
   std::optional<uint64_t> clamped_output_;  // tokens that each choice may have
   int64_t topped_up_mono_ns_ = 0;           // when the limits were last asked for more
   uint64_t topped_up_bytes_ = 0;            // and what was written then
+
+  std::unique_ptr<Caching> caching_;  // of a route that has a cache
 
   std::string model_asked_;  // before any fallback
   uint32_t pool_ = 0;        // the route's, or a fallback's: index into the plan's

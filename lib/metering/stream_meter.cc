@@ -8,6 +8,7 @@
 #include "metering/content_coding.h"
 #include "metering/prompt_family.h"
 #include "metering/stream_counts.h"
+#include "weir/replay.h"
 
 namespace weir::metering {
 namespace {
@@ -49,6 +50,7 @@ class Meter final : public StreamMeter {
     reader_->set_max_bytes(options.max_event_bytes, options.max_body_bytes);
     reader_->set_strip_usage(options.strip_usage && decoder_ == nullptr);
     reader_->set_hold_events(options.hold_events && decoder_ == nullptr);
+    if (options.keep_bytes != 0) reader_->set_keep(options.keep_bytes);
   }
 
   void Feed(std::string_view bytes, std::string* relay) override {
@@ -103,6 +105,11 @@ class Meter final : public StreamMeter {
   uint64_t text_bytes() const override { return counts_.text_bytes(); }
 
   Unread unread() const override { return unread_; }
+
+  dialects::NotKept TakeKept(dialects::KeptAnswer* kept) override {
+    if (reader_ == nullptr || unread_ != Unread::kNothing) return dialects::NotKept::kUnreadable;
+    return reader_->TakeKept(kept);
+  }
 
   const StreamReader* reader() const override { return reader_.get(); }
 

@@ -48,6 +48,7 @@ static void test_null_handles(void) {
   BAD(weir_txn_response_end(NULL, &error));
   BAD(weir_txn_response_failed(NULL, WEIR_FAILURE_RESET, &error));
   BAD(weir_txn_call_result(NULL, 1, 200, "", 0, &error));
+  BAD(weir_txn_call_vector(NULL, 1, &(float){1}, 1, &error));
   BAD(weir_txn_client_left(NULL, &now, &error));
   BAD(weir_txn_next(NULL, &now, &action, &error));
   BAD(weir_txn_url(NULL, &view, &size));
@@ -249,6 +250,8 @@ static void test_order(weir_engine* engine) {
   EARLY(weir_txn_response_end(txn, &error));
   EARLY(weir_txn_attribute(txn, "a", 1, "b", 1, &error));
   EARLY(weir_txn_call_result(txn, 1, 200, "", 0, &error));
+  EARLY(weir_txn_call_vector(txn, 1, &(float){1}, 1, &error));
+  BAD(weir_txn_call_vector(txn, 1, NULL, 1, &error));
   BAD(weir_txn_response_failed(txn, 0, &error));
   BAD(weir_txn_response_failed(txn, 99, &error));
   CHECK_OK(weir_txn_response_head(txn, 200, &error), &error);

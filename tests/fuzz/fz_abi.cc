@@ -5,6 +5,7 @@
 // can be read; sanitizers see the rest, leaks included.
 
 #include <string_view>
+#include <vector>
 
 #include "tests/fuzz/abi_fuzz.h"
 #include "tests/fuzz/abi_structs.h"
@@ -195,7 +196,7 @@ class Machine {
   void DoResponse(const AbiCall& call) {
     weir_txn* const txn = txns_[call.a];
     const std::string_view one = Text(call.b), two = Text(call.c);
-    switch (Verb(call) % 7) {
+    switch (Verb(call) % 8) {
       case 0:
         Checked(weir_txn_response_head(txn, call.b % 2 == 0 ? 200 : 400 + call.c, &error_));
         return;
@@ -215,8 +216,13 @@ class Machine {
       case 5:
         Checked(weir_txn_response_from(txn, call.b % 4, &error_));
         return;
-      default:
+      case 6:
         Checked(weir_txn_call_result(txn, call.b, 200, one.data(), one.size(), &error_));
+        return;
+      default: {
+        const std::vector<float> vector(one.size() % 64, static_cast<float>(call.b));
+        Checked(weir_txn_call_vector(txn, call.b, vector.data(), vector.size(), &error_));
+      }
     }
   }
 

@@ -1,0 +1,143 @@
+#include "engine/answer_cache.h"
+
+#include <utility>
+
+#include "base/hash.h"
+#include "base/text.h"
+
+namespace weir::engine {
+namespace {
+
+constexpr char kVersion = 1;
+
+// A value of the index: the version, the size of the features in four bytes, lowest first; the
+// features; the answer.
+struct Kept {
+  std::string_view features, answer;
+};
+
+constexpr size_t kHeadBytes = 5;
+
+std::string Pack(std::string_view features, std::string_view answer) {
+  std::string value;
+  value.reserve(kHeadBytes + features.size() + answer.size());
+  value += kVersion;
+  for (int i = 0; i < 4; ++i) value += static_cast<char>(features.size() >> 8 * i & 0xFF);
+  value += features;
+  value += answer;
+  return value;
+}
+
+std::optional<Kept> Unpack(std::string_view value) {
+  if (value.size() < kHeadBytes || value[0] != kVersion) return std::nullopt;
+  size_t features = 0;
+  for (size_t i = 4; i != 0; --i) features = features << 8 | static_cast<unsigned char>(value[i]);
+  value.remove_prefix(kHeadBytes);
+  if (features > value.size()) return std::nullopt;
+  return Kept{value.substr(0, features), value.substr(features)};
+}
+
+cache::Embedder EmbedderOf(const policy::Embedding& embedding) {
+  if (embedding.by == policy::Embedding::By::kNobody) return {};
+  const std::string name =
+      embedding.by == policy::Embedding::By::kLexical
+          ? std::string(meaning::LexicalEmbedder::kId)
+          : Concat({embedding.by == policy::Embedding::By::kHost ? "host\n" : "service\n",
+                    embedding.model});
+  return {TagOf(name), embedding.epoch};
+}
+
+// The frame, as the index's partition: nothing is shared by two of them.
+std::string_view FrameOf(const RequestKey& key) {
+  return {reinterpret_cast<const char*>(&key.frame), sizeof(key.frame)};
+}
+
+}  // namespace
+
+uint64_t TagOf(std::string_view name) { return SipHash(0, name).lo; }
+
+absl::StatusOr<std::unique_ptr<AnswerCache>> AnswerCache::Create(state::Segment* segment,
+                                                                 const policy::Cache& rules) {
+  // Names may be longer than those of regions.
+  const Hash128 name = SipHash(0, rules.name);
+  const std::string short_name =
+      HexEncode({reinterpret_cast<const char*>(&name), sizeof(name)}).substr(0, 24);
+  auto index = cache::Cache::Create(segment, short_name, rules.Options());
+  if (!index.ok()) {
+    return absl::Status(
+        index.status().code(),
+        Concat({"the cache \"", rules.name, "\": ", std::string(index.status().message())}));
+  }
+  return std::unique_ptr<AnswerCache>(new AnswerCache(rules, *std::move(index)));
+}
+
+AnswerCache::AnswerCache(const policy::Cache& rules, std::unique_ptr<cache::Cache> index)
+    : rules_(rules), embedder_(EmbedderOf(rules.embedding)), index_(std::move(index)) {}
+
+AnswerCache::Found AnswerCache::FindExact(const Asked& asked, Now now) {
+  return Look({asked.key, {}, asked.max_age_ns}, /*is_probe=*/true, now);
+}
+
+AnswerCache::Found AnswerCache::Find(const Asked& asked, Now now) {
+  return Look(asked, /*is_probe=*/false, now);
+}
+
+AnswerCache::Found AnswerCache::Look(const Asked& asked, bool is_probe, Now now) {
+  cache::Query query;
+  query.partition = FrameOf(*asked.key);
+  query.exact = {asked.key->exact.hi, asked.key->exact.lo};
+  query.vector = asked.vector;
+  query.min_similarity = rules_.min_similarity;
+  query.embedder = embedder_;
+  query.is_probe = is_probe;
+  std::string value;
+  const cache::Answer nearest = index_->Lookup(query, now, &value);
+  Found found;
+  found.by_meaning = nearest.found == cache::Found::kSemantic;
+  found.similarity = nearest.similarity;
+  found.age_ns = nearest.age_ns;
+  found.reason = cache::MissName(nearest.miss);
+  if (nearest.found == cache::Found::kMiss) return found;
+  const std::optional<Kept> kept = Unpack(value);
+  if (nearest.age_ns > asked.max_age_ns) {
+    found.reason = "too_old";
+    return found;
+  }
+  found.reason = "corrupt";
+  if (!kept) return found;
+  if (found.by_meaning && rules_.guards != 0) {
+    const auto features = meaning::FeaturesView::Parse(kept->features);
+    if (!features.ok()) return found;
+    const meaning::Features own = meaning::Features::Of(asked.key->text);
+    const meaning::Verdict verdict = meaning::Compare(own, *features, rules_.guards);
+    if (!verdict.allowed) {
+      found.reason = "guard";
+      found.guard = meaning::GuardName(verdict.guard);
+      return found;
+    }
+  }
+  auto answer = dialects::KeptAnswer::Parse(kept->answer);
+  if (!answer.ok()) return found;
+  found.reason = {};
+  found.answer = *std::move(answer);
+  return found;
+}
+
+bool AnswerCache::Keep(const Asked& asked, const dialects::KeptAnswer& answer,
+                       std::string_view model, uint64_t scope, int64_t ttl_ns, Now now) {
+  std::string features;
+  if (!asked.vector.empty()) features = meaning::Features::Of(asked.key->text).Serialize();
+  const std::string value = Pack(features, answer.Serialize());
+  cache::Entry entry;
+  entry.partition = FrameOf(*asked.key);
+  entry.exact = {asked.key->exact.hi, asked.key->exact.lo};
+  entry.vector = asked.vector;
+  entry.value = value;
+  entry.ttl_ns = ttl_ns;
+  entry.embedder = embedder_;
+  entry.model = TagOf(model);
+  entry.scope = scope;
+  return index_->Insert(entry, now).ok();
+}
+
+}  // namespace weir::engine

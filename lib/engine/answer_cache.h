@@ -1,0 +1,79 @@
+// A cache of answers: what the policy says of one, on the similarity cache that keeps its bytes.
+//
+// A value there is an answer's content with the features of the texts that it answers, so that the
+// guards need nothing else to compare a request with what was asked then.
+
+#ifndef WEIR_LIB_ENGINE_ANSWER_CACHE_H_
+#define WEIR_LIB_ENGINE_ANSWER_CACHE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/request_key.h"
+#include "weir/cache.h"
+#include "weir/meaning.h"
+#include "weir/policy.h"
+#include "weir/replay.h"
+#include "weir/state.h"
+
+namespace weir::engine {
+
+class AnswerCache {
+ public:
+  static absl::StatusOr<std::unique_ptr<AnswerCache>> Create(state::Segment* segment,
+                                                             const policy::Cache& rules);
+
+  // Whose request it is, and what it asks.
+  struct Asked {
+    const RequestKey* key = nullptr;
+    absl::Span<const float> vector = {};  // empty: by the exact key alone
+    int64_t max_age_ns = INT64_MAX;
+  };
+
+  struct Found {
+    std::optional<dialects::KeptAnswer> answer;
+    bool by_meaning = false;
+    double similarity = 1;  // of the nearest that was looked at; below -1: none was
+    int64_t age_ns = 0;
+    // Why there is none: the cache's own reasons (cache::MissName), "guard", "too_old", "corrupt".
+    std::string_view reason;
+    std::string_view guard;  // that refused
+  };
+
+  // By the exact key alone; a miss is not counted, since another look-up follows.
+  Found FindExact(const Asked& asked, Now now);
+  // By the exact key, then by meaning.
+  Found Find(const Asked& asked, Now now);
+
+  // False: there was no room for it.
+  bool Keep(const Asked& asked, const dialects::KeptAnswer& answer, std::string_view model,
+            uint64_t scope, int64_t ttl_ns, Now now);
+
+  // How many came before: no two replays of a process have the same number.
+  uint64_t CountReplay() { return replays_.fetch_add(1, std::memory_order_relaxed); }
+
+  cache::Cache& index() { return *index_; }
+  const policy::Cache& rules() const { return rules_; }
+
+ private:
+  AnswerCache(const policy::Cache& rules, std::unique_ptr<cache::Cache> index);
+  Found Look(const Asked& asked, bool is_probe, Now now);
+
+  const policy::Cache& rules_;
+  const cache::Embedder embedder_;
+  const std::unique_ptr<cache::Cache> index_;
+  std::atomic<uint64_t> replays_{0};
+};
+
+// Names of whatever length, as the index has them.
+uint64_t TagOf(std::string_view name);
+
+}  // namespace weir::engine
+
+#endif  // WEIR_LIB_ENGINE_ANSWER_CACHE_H_
