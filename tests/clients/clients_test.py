@@ -1,6 +1,7 @@
-"""clients_test.py node|python|chaos BIN_DIR WORK_DIR: a real client library against the example
-gateway and simulated providers; with chaos, these are killed, throttled and broken meanwhile. Exit
-77: skipped, with the reason in one line."""
+"""clients_test.py node|python|chaos|replays BIN_DIR WORK_DIR: a real client library against the
+example gateway and simulated providers; with chaos, these are killed, throttled and broken
+meanwhile; with replays, against what the library writes of kept answers. Exit 77: skipped, with the
+reason in one line."""
 
 import hashlib
 import hmac
@@ -192,14 +193,23 @@ def python_client(work):
     return [python, "-B", os.path.join(HERE, "python", "client.py")]
 
 
+def replays(client, binaries, work):
+    written = subprocess.run([os.path.join(binaries, "weir_replays")], capture_output=True,
+                             check=True, timeout=60).stdout
+    return subprocess.run(client, input=written, check=False, timeout=120, cwd=work,
+                          env={**os.environ, "CLIENT_ROOT": work}).returncode
+
+
 def main(kind, binaries, work):
     os.makedirs(work, exist_ok=True)
     try:
-        client = {"node": node_client, "python": python_client, "chaos": node_client}[kind](work)
+        client = {"python": python_client}.get(kind, node_client)(work)
     except subprocess.TimeoutExpired:
         skip("the registry of client libraries does not answer")
     if kind == "chaos":
         return chaos([client[0], os.path.join(HERE, "node", "chaos.mjs")], binaries, work)
+    if kind == "replays":
+        return replays([client[0], os.path.join(HERE, "node", "replays.mjs")], binaries, work)
     upstream = os.path.join(binaries, "weir_upstream")
     servers = []
     try:
