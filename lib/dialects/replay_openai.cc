@@ -25,7 +25,7 @@ class ChunkWriter {
  public:
   explicit ChunkWriter(const ReplayJob& job) : job_(job) {}
 
-  // `content` is the delta's members, or the text; "" leaves it empty.
+  // A chunk of one choice, whose content write_delta writes; an empty reason is none.
   template <typename WriteDelta>
   void Chunk(size_t choice, std::string_view reason, WriteDelta write_delta) {
     json::Writer writer = BeginChunk();
