@@ -10,8 +10,15 @@ namespace weir::testing {
 
 uint64_t AllocationsOfThisThread();
 
-// The allocation of this thread after the next `after` ones fails, once; a negative number: none.
-void FailAllocation(int64_t after);
+// Those that this thread made, without as many as it gave up.
+int64_t LiveAllocationsOfThisThread();
+
+// The allocation of this thread after the next `after` ones fails, once or with all that follow; a
+// negative number: none.
+void FailAllocation(int64_t after, bool forever = false);
+
+// Whether one has failed since FailAllocation was last told that one should.
+bool AllocationHasFailed();
 
 }  // namespace weir::testing
 

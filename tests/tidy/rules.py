@@ -19,7 +19,7 @@ FLOORS = {
 }
 # The public headers that are not called as their room is.
 HEADER_ROOMS = {
-    "tokenizer_files": "tokens", "usage": "dialects", "replay": "dialects",
+    "recycling": "base", "tokenizer_files": "tokens", "usage": "dialects", "replay": "dialects",
     "prompt_meter": "metering", "stream_meter": "metering",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -1,0 +1,163 @@
+// The shelf: a few slots for each size, each an atomic word that holds a block or null. A block is
+// in one place or in another, never named twice, so there is nothing that could be mistaken for
+// what it was before.
+
+#include "weir/recycling.h"
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WEIR_POISONS_BLOCKS
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEIR_POISONS_BLOCKS
+#endif
+#endif
+#if defined(WEIR_POISONS_BLOCKS)
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace weir::recycling {
+namespace {
+
+void Poison([[maybe_unused]] void* memory, [[maybe_unused]] size_t size) {
+#if defined(WEIR_POISONS_BLOCKS)
+  __asan_poison_memory_region(memory, size);
+#endif
+}
+void Unpoison([[maybe_unused]] void* memory, [[maybe_unused]] size_t size) {
+#if defined(WEIR_POISONS_BLOCKS)
+  __asan_unpoison_memory_region(memory, size);
+#endif
+}
+
+// Sizes up to kFineBytes go up in quarters of a power of two, larger ones in powers of two.
+constexpr size_t kLeastBytes = 64;
+constexpr size_t kFineBytes = 4096;
+constexpr size_t kFineClasses = 25;
+constexpr size_t kClasses = kFineClasses + 4;
+constexpr size_t kFineSlots = 4;  // for each size; of larger ones there is one
+constexpr size_t kParts = 8;
+
+struct Class {
+  size_t index;
+  size_t bytes;
+};
+
+constexpr Class ClassOf(size_t size) {
+  if (size <= kLeastBytes) return {0, kLeastBytes};
+  const size_t last = size - 1;
+  const auto power = static_cast<size_t>(std::bit_width(last)) - 1;
+  constexpr size_t kLeastPower = 6;
+  if (size <= kFineBytes) {
+    const size_t quarters = last >> (power - 2);  // 4 to 7
+    return {(power - kLeastPower) * 4 + quarters - 3, (quarters + 1) << (power - 2)};
+  }
+  constexpr size_t kFinePower = 12;
+  return {kFineClasses + power - kFinePower, size_t{2} << power};
+}
+static_assert(ClassOf(65).index == 1 && ClassOf(65).bytes == 80);
+static_assert(ClassOf(128).index == 4 && ClassOf(128).bytes == 128);
+static_assert(ClassOf(kFineBytes).index == kFineClasses - 1 && ClassOf(kFineBytes).bytes == 4096);
+static_assert(ClassOf(kFineBytes + 1).index == kFineClasses && ClassOf(4097).bytes == 8192);
+static_assert(ClassOf(kMostBytes).index == kClasses - 1 && ClassOf(kMostBytes).bytes == kMostBytes);
+
+using Slot = std::atomic<void*>;
+
+struct alignas(64) Part {
+  std::array<std::array<Slot, kFineSlots>, kFineClasses> fine;
+  std::array<Slot, kClasses - kFineClasses> coarse;
+};
+
+// Never destroyed: the host's last transactions may go when the process ends.
+class Shelf {
+ public:
+  // Null when there is none.
+  void* Take(size_t index) {
+    const size_t own = OwnPart();
+    for (size_t i = 0; i < kParts; ++i) {
+      const Slots slots = SlotsOf(own ^ i, index);
+      for (Slot* slot = slots.begin; slot != slots.end; ++slot) {
+        if (slot->load(std::memory_order_relaxed) == nullptr) continue;
+        void* block = slot->exchange(nullptr, std::memory_order_acquire);
+        if (block != nullptr) return block;
+      }
+    }
+    return nullptr;
+  }
+
+  // False when there is no place for it.
+  bool Put(size_t index, void* block) {
+    const Slots slots = SlotsOf(OwnPart(), index);
+    for (Slot* slot = slots.begin; slot != slots.end; ++slot) {
+      void* empty = nullptr;
+      if (slot->load(std::memory_order_relaxed) == nullptr &&
+          slot->compare_exchange_strong(empty, block, std::memory_order_release,
+                                        std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void Clear() {
+    for (size_t part = 0; part < kParts; ++part) {
+      for (size_t index = 0; index < kClasses; ++index) {
+        const Slots slots = SlotsOf(part, index);
+        for (Slot* slot = slots.begin; slot != slots.end; ++slot) {
+          ::operator delete(slot->exchange(nullptr, std::memory_order_acquire));
+        }
+      }
+    }
+  }
+
+ private:
+  struct Slots {
+    Slot* begin;
+    Slot* end;
+  };
+  // Threads' stacks lie apart; where a call stands on its own matters little.
+  static size_t OwnPart() {
+    const char here = 0;
+    const auto stack = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(&here)) >> 20;
+    return static_cast<size_t>(stack * 0x9E3779B97F4A7C15u >> 61);
+  }
+  Slots SlotsOf(size_t part, size_t index) {
+    Part& of = parts_[part];
+    Slot* begin = index < kFineClasses ? of.fine[index].data() : &of.coarse[index - kFineClasses];
+    return {begin, begin + (index < kFineClasses ? kFineSlots : 1)};
+  }
+
+  std::array<Part, kParts> parts_{};
+};
+
+constinit Shelf shelf;
+
+}  // namespace
+
+void* Take(size_t size) {
+  if (size > kMostBytes) return ::operator new(size);
+  const Class of = ClassOf(size);
+  void* block = shelf.Take(of.index);
+  if (block == nullptr) return ::operator new(of.bytes);
+  Unpoison(block, of.bytes);
+  return block;
+}
+
+void Give(void* memory, size_t size) noexcept {
+  if (memory == nullptr) return;
+  if (size <= kMostBytes) {
+    const Class of = ClassOf(size);
+    Poison(memory, of.bytes);
+    if (shelf.Put(of.index, memory)) return;
+    Unpoison(memory, of.bytes);
+  }
+  ::operator delete(memory);
+}
+
+void Clear() noexcept { shelf.Clear(); }
+
+}  // namespace weir::recycling
