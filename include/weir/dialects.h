@@ -33,6 +33,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "weir/base.h"
+#include "weir/recycling.h"
 #include "weir/usage.h"
 
 namespace weir::json {
@@ -117,6 +118,11 @@ struct Edits {
 // The body to send. Bytes that no edit concerns are as they were. `request` is what ReadRequest
 // made of this `body`; with another one the body comes back as it is. O(body), one allocation.
 std::string RewriteRequest(std::string_view body, const Request& request, const Edits& edits);
+
+// The same, for the rest of the library: `body` itself when there is nothing to edit, else a view
+// of `rewritten`.
+std::string_view RewriteRequest(std::string_view body, const Request& request, const Edits& edits,
+                                RecycledString* rewritten);
 
 // ---- Errors ----
 
@@ -206,6 +212,9 @@ absl::StatusOr<Request> ReadRequest(Dialect dialect, Operation operation,
 //   Bedrock    "/model/<model>/converse-stream"; embeddings by invoke
 std::string Target(Dialect dialect, Operation operation, std::string_view model,
                    std::string_view api_version, bool stream);
+
+// Target's where it is the same for every model and version: OpenAI's and Anthropic's. Else empty.
+std::string_view FixedTarget(Dialect dialect, Operation operation);
 
 // Whether such a target names the model (else the body does).
 bool ModelInPath(Dialect dialect, Operation operation, std::string_view api_version);

@@ -42,6 +42,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "weir/recycling.h"
 
 namespace weir::tokens {
 
@@ -141,11 +142,13 @@ class Counter {
   void Settle();
   void TakePiece();
 
+  static constexpr size_t kLeastSettled = 96;
+
   const Tokenizer* tokenizer_;
   size_t settled_ = 0;                // tokens that nothing can change any more
-  std::string kept_;                  // the text after them
+  RecycledString kept_;               // the text after them
   std::unique_ptr<OpenPiece> piece_;  // that kept_ goes on with, if it is a long one
-  size_t settle_at_ = 0;              // look for stable bytes when kept_ is that long
+  size_t settle_at_ = kLeastSettled;  // look for stable bytes when kept_ is that long
 };
 
 // Sets whether built-in tokenizers remember how many tokens a piece has that is none itself; they

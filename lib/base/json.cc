@@ -27,54 +27,8 @@ std::string_view TypeName(Type type) {
 void Document::Swap(Document* other) noexcept {
   copy_.swap(other->copy_);
   std::swap(source_, other->source_);
-  std::swap(decoded_, other->decoded_);
+  decoded_.Swap(&other->decoded_);
   nodes_.swap(other->nodes_);
-}
-
-Type Document::TypeOf(const Node& node) const {
-  switch (source_[node.begin]) {
-    case '"':
-      return Type::kString;
-    case '{':
-      return Type::kObject;
-    case '[':
-      return Type::kArray;
-    case 't':
-    case 'f':
-      return Type::kBool;
-    case 'n':
-      return Type::kNull;
-    default:
-      return Type::kNumber;
-  }
-}
-
-bool Document::IsNested(const Node& node) const {
-  return source_[node.begin] == '{' || source_[node.begin] == '[';
-}
-
-std::string_view Document::Text(const Node& node) const {
-  switch (TypeOf(node)) {
-    case Type::kString:
-      // Every escape is longer than what it stands for.
-      if (node.extent != node.size + 2) return {decoded_.bytes.get() + node.link, node.size};
-      return source_.substr(node.begin + 1, node.size);
-    case Type::kNumber:
-    case Type::kBool:
-      return source_.substr(node.begin, node.size);
-    default:
-      return {};
-  }
-}
-
-uint32_t Document::Next(uint32_t index) const {
-  return IsNested(nodes_[index]) ? nodes_[index].link : index + 1;
-}
-
-Type Value::type() const { return document_->TypeOf(document_->nodes_[index_]); }
-
-std::string_view Value::text() const {
-  return document_ == nullptr ? std::string_view() : document_->Text(document_->nodes_[index_]);
 }
 
 std::optional<int64_t> Value::Int() const {
@@ -89,9 +43,6 @@ std::optional<uint64_t> Value::Uint() const {
   return value;
 }
 
-std::string_view Value::key() const {
-  return keyed_ ? document_->Text(document_->nodes_[index_ - 1]) : std::string_view();
-}
 size_t Value::key_begin() const { return keyed_ ? document_->nodes_[index_ - 1].begin : 0; }
 size_t Value::begin_offset() const { return document_->nodes_[index_].begin; }
 size_t Value::end_offset() const {
@@ -110,29 +61,14 @@ size_t Value::size() const {
 
 Value Value::operator[](std::string_view key) const {
   if (!Is(Type::kObject)) return {};
-  for (Value member : members()) {
-    if (member.key() == key) return member;
+  const uint32_t end = document_->nodes_[index_].link;
+  for (uint32_t at = index_ + 1; at < end; at = document_->Next(at + 1)) {
+    const Node& node = document_->nodes_[at];
+    if (node.size == key.size() && document_->StringText(node) == key) {
+      return {document_, at + 1, true};
+    }
   }
   return {};
-}
-
-Value::Iterator& Value::Iterator::operator++() {
-  index_ = document_->Next(index_) + (keyed_ ? 1 : 0);
-  return *this;
-}
-
-Value::Iterator Value::begin_members() const {
-  if (document_ == nullptr || !document_->IsNested(document_->nodes_[index_])) {
-    return end_members();
-  }
-  const bool keyed = type() == Type::kObject;
-  return {document_, index_ + (keyed ? 2 : 1), keyed};
-}
-
-Value::Iterator Value::end_members() const {
-  if (document_ == nullptr) return {document_, 0, false};
-  const bool keyed = type() == Type::kObject;
-  return {document_, document_->Next(index_) + (keyed ? 1 : 0), keyed};
 }
 
 LineColumn Locate(std::string_view source, size_t offset) {

@@ -13,12 +13,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "weir/recycling.h"
 
 namespace weir::json {
 
@@ -82,15 +83,13 @@ class Value {
     uint32_t index_;
     bool keyed_;
   };
-  Iterator begin_members() const;
-  Iterator end_members() const;
   // Range over members or elements; empty for anything else.
   struct Range {
     Iterator first, last;
     Iterator begin() const { return first; }
     Iterator end() const { return last; }
   };
-  Range members() const { return {begin_members(), end_members()}; }
+  Range members() const;
 
  private:
   friend class Document;
@@ -109,9 +108,31 @@ struct Node {
   uint32_t link;    // array, object: index after everything in it; string: offset where decoded
   uint32_t extent;  // array, object: elements or members; string: bytes in the source
 };
-struct DecodedStrings {  // those that have escapes
-  std::unique_ptr<char[]> bytes;
-  size_t capacity = 0;
+class DecodedStrings {  // those that have escapes
+ public:
+  DecodedStrings() = default;
+  ~DecodedStrings() { recycling::Give(bytes_, capacity_); }
+  DecodedStrings(const DecodedStrings&) = delete;
+  DecodedStrings& operator=(const DecodedStrings&) = delete;
+
+  char* bytes() const { return bytes_; }
+  // Room for so many from the beginning on; what was there before is gone.
+  char* Room(size_t bytes) {
+    if (capacity_ < bytes) {
+      recycling::Give(std::exchange(bytes_, nullptr), std::exchange(capacity_, 0));
+      bytes_ = static_cast<char*>(recycling::Take(bytes));
+      capacity_ = bytes;
+    }
+    return bytes_;
+  }
+  void Swap(DecodedStrings* other) noexcept {
+    std::swap(bytes_, other->bytes_);
+    std::swap(capacity_, other->capacity_);
+  }
+
+ private:
+  char* bytes_ = nullptr;
+  size_t capacity_ = 0;
 };
 
 class Document {
@@ -146,15 +167,87 @@ class Document {
   friend class Value;
   void Swap(Document* other) noexcept;
   Type TypeOf(const Node& node) const;
-  bool IsNested(const Node& node) const;  // an array or an object
+  bool IsNested(const Node& node) const;                // an array or an object
+  std::string_view StringText(const Node& node) const;  // of a string
   std::string_view Text(const Node& node) const;
   uint32_t Next(uint32_t index) const;  // the index after the value and everything in it
 
-  std::vector<char> copy_;
+  RecycledVector<char> copy_;
   std::string_view source_;
   DecodedStrings decoded_;
-  std::vector<Node> nodes_;
+  RecycledVector<Node> nodes_;
 };
+
+// What is asked of values all the time, inline.
+
+inline Type Document::TypeOf(const Node& node) const {
+  switch (source_[node.begin]) {
+    case '"':
+      return Type::kString;
+    case '{':
+      return Type::kObject;
+    case '[':
+      return Type::kArray;
+    case 't':
+    case 'f':
+      return Type::kBool;
+    case 'n':
+      return Type::kNull;
+    default:
+      return Type::kNumber;
+  }
+}
+
+inline bool Document::IsNested(const Node& node) const {
+  return source_[node.begin] == '{' || source_[node.begin] == '[';
+}
+
+inline std::string_view Document::StringText(const Node& node) const {
+  // Every escape is longer than what it stands for.
+  if (node.extent != node.size + 2) return {decoded_.bytes() + node.link, node.size};
+  return {source_.data() + node.begin + 1, node.size};
+}
+
+inline std::string_view Document::Text(const Node& node) const {
+  switch (TypeOf(node)) {
+    case Type::kString:
+      return StringText(node);
+    case Type::kNumber:
+    case Type::kBool:
+      return {source_.data() + node.begin, node.size};
+    default:
+      return {};
+  }
+}
+
+inline uint32_t Document::Next(uint32_t index) const {
+  return IsNested(nodes_[index]) ? nodes_[index].link : index + 1;
+}
+
+inline Type Value::type() const { return document_->TypeOf(document_->nodes_[index_]); }
+
+inline std::string_view Value::text() const {
+  return document_ == nullptr ? std::string_view() : document_->Text(document_->nodes_[index_]);
+}
+
+inline std::string_view Value::key() const {
+  return keyed_ ? document_->StringText(document_->nodes_[index_ - 1]) : std::string_view();
+}
+
+inline Value::Iterator& Value::Iterator::operator++() {
+  index_ = document_->Next(index_) + (keyed_ ? 1 : 0);
+  return *this;
+}
+
+inline Value::Range Value::members() const {
+  if (document_ == nullptr) return {{nullptr, 0, false}, {nullptr, 0, false}};
+  const Node& node = document_->nodes_[index_];
+  const bool keyed = document_->source_[node.begin] == '{';
+  const uint32_t step = keyed ? 1 : 0;  // over the key
+  const uint32_t end = document_->Next(index_) + step;
+  const uint32_t begin = document_->IsNested(node) ? index_ + 1 + step : end;
+  return {{document_, begin, keyed}, {document_, end, keyed}};
+}
 
 struct LineColumn {
   size_t line = 1, column = 1;  // columns count bytes

@@ -105,7 +105,7 @@ size_t KeyMark(std::string_view key) {
 // Every step reads from an offset on and returns the offset after; kFailed when it has failed.
 class Parser {
  public:
-  Parser(std::string_view source, const ParseOptions& options, std::vector<Node>* nodes,
+  Parser(std::string_view source, const ParseOptions& options, RecycledVector<Node>* nodes,
          DecodedStrings* decoded, ParseError* error)
       : text_(source.data()),
         size_(source.size()),
@@ -175,7 +175,7 @@ class Parser {
   const char* const text_;
   const size_t size_;
   const ParseOptions options_;
-  std::vector<Node>& nodes_;
+  RecycledVector<Node>& nodes_;
   DecodedStrings& decoded_;
   ParseError& error_;
   Stops stops_;
@@ -368,11 +368,8 @@ size_t Parser::DecodeUnicode(size_t at, char** to) {
 
 // Where the next string is decoded to. The first time there is room for all that may follow.
 char* Parser::RoomFor(size_t bytes) {
-  if (decoded_size_ == 0 && decoded_.capacity < bytes + kCopyBytes) {
-    decoded_.bytes = std::make_unique_for_overwrite<char[]>(bytes + kCopyBytes);
-    decoded_.capacity = bytes + kCopyBytes;
-  }
-  return decoded_.bytes.get() + decoded_size_;
+  if (decoded_size_ == 0) return decoded_.Room(bytes + kCopyBytes);
+  return decoded_.bytes() + decoded_size_;
 }
 
 size_t Parser::OpenNested(size_t at) {
@@ -396,12 +393,12 @@ size_t Parser::CloseNested(size_t at) {
 
 bool Parser::KeysAreUnique(uint32_t object) {
   constexpr uint32_t kFewKeys = 16;
-  std::vector<std::pair<std::string_view, uint32_t>> keys;  // with their nodes
+  RecycledVector<std::pair<std::string_view, uint32_t>> keys;  // with their nodes
   keys.reserve(nodes_[object].extent);
   for (uint32_t i = object + 1; i < nodes_[object].link;) {
     const Node& key = nodes_[i];
     const char* const text =
-        key.extent == key.size + 2 ? text_ + key.begin + 1 : decoded_.bytes.get() + key.link;
+        key.extent == key.size + 2 ? text_ + key.begin + 1 : decoded_.bytes() + key.link;
     keys.emplace_back(std::string_view(text, key.size), i);
     const Node& value = nodes_[i + 1];
     const bool nested = text_[value.begin] == '{' || text_[value.begin] == '[';
@@ -438,7 +435,7 @@ bool Document::Parse(std::string_view source, const ParseOptions& options, Parse
 bool Document::ParseBorrowed(std::string_view source, const ParseOptions& options,
                              ParseError* error) {
   // A guess at the values of an ordinary body; a larger one grows as it is filled.
-  constexpr size_t kBytesPerNode = 16, kMostGuessed = 4096;
+  constexpr size_t kBytesPerNode = 16, kLeastGuessed = 40, kMostGuessed = 4096;
 
   nodes_.clear();
   source_ = source;
@@ -448,7 +445,7 @@ bool Document::ParseBorrowed(std::string_view source, const ParseOptions& option
   } else if (!IsUtf8(source)) {
     *error = {FindInvalidUtf8(source), "the bytes are not UTF-8"};
   } else {
-    nodes_.reserve(std::min(source.size() / kBytesPerNode + 8, kMostGuessed));
+    nodes_.reserve(std::min(source.size() / kBytesPerNode + kLeastGuessed, kMostGuessed));
     if (Parser(source, options, &nodes_, &decoded_, error).Run()) return true;
   }
   nodes_.clear();

@@ -3,6 +3,7 @@
 #ifndef WEIR_LIB_BASE_TEXT_H_
 #define WEIR_LIB_BASE_TEXT_H_
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -37,6 +38,7 @@ std::string Concat(std::initializer_list<std::string_view> parts);
 
 std::string_view TrimSpace(std::string_view text);  // ASCII blanks and tabs at both ends
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);  // ASCII case only
+constexpr char AsciiLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 std::string AsciiLower(std::string_view text);
 
 // The offset of the first byte that is not part of well-formed UTF-8 (surrogates and overlong forms
@@ -56,6 +58,19 @@ std::string_view NearestWord(std::string_view word, absl::Span<const std::string
 // Decimal integers, whole text only.
 bool ParseInt64(std::string_view text, int64_t* value);
 bool ParseUint64(std::string_view text, uint64_t* value);
+
+// An unsigned number as text, where no string is needed.
+class Decimal {
+ public:
+  explicit Decimal(uint64_t value)
+      : size_(static_cast<size_t>(std::to_chars(digits_, digits_ + kMost, value).ptr - digits_)) {}
+  operator std::string_view() const { return {digits_, size_}; }  // NOLINT: it is one
+
+ private:
+  static constexpr size_t kMost = 20;
+  char digits_[kMost];
+  size_t size_;
+};
 
 // Percent-decoding of a path segment; false when an escape is malformed or decodes to NUL.
 bool PercentDecode(std::string_view text, std::string* decoded);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/saturating.h"
+#include "base/text.h"
 
 namespace weir {
 namespace {
@@ -64,20 +65,31 @@ std::optional<int64_t> ParseDurationNs(std::string_view text) {
 }
 
 std::string FormatResetDuration(int64_t ns) {
-  const int64_t total_ms = ns <= 0 ? 0 : ns / kMillisecond + (ns % kMillisecond != 0 ? 1 : 0);
-  if (total_ms < 1000) return total_ms == 0 ? "0s" : std::to_string(total_ms) + "ms";
-  const int64_t hours = total_ms / 3600000;
-  const int64_t minutes = total_ms / 60000 % 60;
+  const uint64_t total_ms =
+      ns <= 0 ? 0 : static_cast<uint64_t>(ns / kMillisecond + (ns % kMillisecond != 0 ? 1 : 0));
   std::string text;
-  if (hours > 0) text += std::to_string(hours) + "h";
-  if (hours > 0 || minutes > 0) text += std::to_string(minutes) + "m";
-  text += std::to_string(total_ms / 1000 % 60);
-  if (const int64_t ms = total_ms % 1000; ms != 0) {
-    std::string fraction = std::to_string(1000 + ms).substr(1);
-    fraction.erase(fraction.find_last_not_of('0') + 1);
-    text += "." + fraction;
+  const auto write = [&text](uint64_t number, std::string_view unit) {
+    text += std::string_view(Decimal(number));
+    text += unit;
+  };
+  if (total_ms == 0) return "0s";
+  if (total_ms < 1000) {
+    write(total_ms, "ms");
+    return text;
   }
-  return text + "s";
+  const uint64_t hours = total_ms / 3600000;
+  const uint64_t minutes = total_ms / 60000 % 60;
+  if (hours > 0) write(hours, "h");
+  if (hours > 0 || minutes > 0) write(minutes, "m");
+  write(total_ms / 1000 % 60, "");
+  if (uint64_t ms = total_ms % 1000; ms != 0) {
+    text += '.';
+    for (uint64_t unit = 100; ms != 0; ms %= unit, unit /= 10) {
+      text += static_cast<char>('0' + ms / unit);
+    }
+  }
+  text += 's';
+  return text;
 }
 
 }  // namespace weir

@@ -59,7 +59,8 @@ void Answer::Choice(uint32_t choice, Value index, Value reason) {
                         (reason.Is(Type::kNumber) && reason.text() != "0");
   if (!finished) return;
   event_->more = true;
-  finish_reason_ = std::make_unique<std::string>(Bounded(reason.text(), kMaxNameBytes));
+  if (finish_reason_ == nullptr) finish_reason_ = std::make_unique<KeptText>();
+  finish_reason_->text = reason.text().substr(0, Utf8Prefix(reason.text(), kMaxNameBytes));
   if (choice < kMaxChoices) choices_open_.reset(choice);
 }
 
@@ -99,14 +100,18 @@ void Answer::ErrorOf(std::string_view type, std::string_view message) {
 void Answer::ReplaceNumbers(const Numbers& numbers) {
   event_->more = true;
   anomaly_ = anomaly_ || numbers.Canonical(convention_).anomaly;
-  if (numbers.StatesTokens()) numbers_ = std::make_unique<Numbers>(numbers);
+  if (numbers.StatesTokens()) *KeptNumbersOf() = numbers;
 }
 
 Numbers* Answer::MergeNumbers() {
   event_->more = true;
   // What was wrong and is stated anew leaves its flag.
   anomaly_ = usage().anomaly;
-  if (numbers_ == nullptr) numbers_ = std::make_unique<Numbers>();
+  return KeptNumbersOf();
+}
+
+Numbers* Answer::KeptNumbersOf() {
+  if (numbers_ == nullptr) numbers_ = std::make_unique<KeptNumbers>();
   return numbers_.get();
 }
 

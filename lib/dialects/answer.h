@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "dialects/answer_usage.h"
+#include "weir/recycling.h"
 #include "weir/usage.h"
 
 namespace weir::dialects {
@@ -76,20 +77,26 @@ class Answer {
   const std::bitset<kMaxChoices>& choices_open() const { return choices_open_; }
   bool any_choice() const { return choices_seen_.any(); }
   std::string_view finish_reason() const {
-    return finish_reason_ == nullptr ? std::string_view() : *finish_reason_;
+    return finish_reason_ == nullptr ? std::string_view() : finish_reason_->text;
   }
   bool failed() const { return failed_; }
   const AnswerError* error() const { return error_.get(); }
 
  private:
+  Numbers* KeptNumbersOf();
+
   const Convention convention_;
   bool anomaly_ = false;
   bool done_ = false;
   bool failed_ = false;
   TextSink* sink_ = nullptr;
   // Of most streams these come at the end; a stream that waits holds no room for them.
-  std::unique_ptr<Numbers> numbers_;
-  std::unique_ptr<std::string> finish_reason_;
+  struct KeptNumbers : Numbers, Recycled {};
+  struct KeptText : Recycled {
+    RecycledString text;
+  };
+  std::unique_ptr<KeptNumbers> numbers_;
+  std::unique_ptr<KeptText> finish_reason_;
   std::unique_ptr<AnswerError> error_;
   std::string model_;
   std::bitset<kMaxChoices> choices_seen_;

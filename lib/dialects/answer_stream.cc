@@ -12,6 +12,7 @@
 #include "dialects/json_elements.h"
 #include "dialects/keep.h"
 #include "dialects/sse.h"
+#include "weir/recycling.h"
 
 namespace weir::dialects {
 namespace {
@@ -103,14 +104,13 @@ struct Origin {
 };
 
 // What all framings share: events in, and what is told of them.
-class ReaderBase : public StreamReader {
+class ReaderBase : public StreamReader, public Recycled {
  public:
   explicit ReaderBase(const Origin& origin)
       : origin_(origin),
         reader_(ReaderOf(origin.dialect, origin.operation)),
-        answer_(reader_.convention),
-        deltas_(std::make_unique<DeltaList>()) {
-    SetSink(deltas_.get());
+        answer_(reader_.convention) {
+    SetSink(&deltas_);
   }
 
   void Feed(std::string_view bytes, std::string* relay) override {
@@ -122,10 +122,7 @@ class ReaderBase : public StreamReader {
   }
 
   void set_strip_usage(bool /*strip*/) override {}
-  void set_text_sink(TextSink* sink) override {
-    SetSink(sink);
-    deltas_.reset();
-  }
+  void set_text_sink(TextSink* sink) override { SetSink(sink); }
   void set_hold_events(bool hold) override {
     hold_ = hold;
     ending_ = hold ? MakeEnding(origin_.dialect, origin_.operation, origin_.kind) : nullptr;
@@ -152,9 +149,7 @@ class ReaderBase : public StreamReader {
   uint64_t events() const override { return events_; }
   uint64_t unreadable_events() const override { return unreadable_events_; }
   uint64_t unreadable_bytes() const override { return unreadable_bytes_; }
-  std::vector<Delta> TakeDeltas() override {
-    return deltas_ == nullptr ? std::vector<Delta>() : deltas_->Take();
-  }
+  std::vector<Delta> TakeDeltas() override { return deltas_.Take(); }
 
  protected:
   // So many bytes have come of the event under way.
@@ -243,7 +238,7 @@ class ReaderBase : public StreamReader {
   std::unique_ptr<Ending> ending_;  // null: events are not held, or the stream has none
   std::unique_ptr<Keeper> keeper_;  // null: nothing is to be kept, or can be
   AnswerTemplate template_;
-  std::unique_ptr<DeltaList> deltas_;  // null: text goes elsewhere
+  DeltaList deltas_;  // empty when text goes elsewhere
   uint64_t events_ = 0;
   uint64_t event_bytes_ = 0;
   uint64_t unreadable_events_ = 0;
@@ -444,7 +439,7 @@ class JsonStreamReader final : public ReaderBase {
     CountEvent();
     TakeBody();
     EndBody();
-    std::string().swap(body_);
+    RecycledString().swap(body_);
     shape_ = Shape::kUnknown;
     EndEvent();
   }
@@ -475,7 +470,7 @@ class JsonStreamReader final : public ReaderBase {
     CountBytes(bytes.size());
     too_large_ = too_large_ || body_.size() + bytes.size() > max_body_bytes_;
     if (too_large_) {
-      std::string().swap(body_);
+      RecycledString().swap(body_);
     } else {
       body_.append(bytes);
     }
@@ -502,7 +497,7 @@ class JsonStreamReader final : public ReaderBase {
   size_t max_element_bytes_ = kMaxEventBytes;
   size_t max_body_bytes_ = kMaxBodyBytes;
   JsonElements elements_{kMaxEventBytes};
-  std::string body_;
+  RecycledString body_;
 };
 
 }  // namespace

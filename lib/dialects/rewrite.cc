@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "weir/dialects.h"
@@ -60,21 +60,24 @@ class Rewriter {
     }
   }
 
-  std::string Rewritten() {
+  // False when there is nothing to edit.
+  template <typename String>
+  bool Write(String* rewritten) {
     if (!members_.empty()) Insert(request_.object_open, std::move(members_));
+    if (splices_.empty()) return false;
     std::sort(splices_.begin(), splices_.end(),
               [](const Splice& a, const Splice& b) { return a.replaced.begin < b.replaced.begin; });
     size_t size = body_.size();
     for (const Splice& splice : splices_) size += splice.text.size();
-    std::string rewritten;
-    rewritten.reserve(size);
+    rewritten->clear();
+    rewritten->reserve(size);
     size_t from = 0;
     for (const Splice& splice : splices_) {
-      rewritten.append(body_.substr(from, splice.replaced.begin - from)).append(splice.text);
+      rewritten->append(body_.substr(from, splice.replaced.begin - from)).append(splice.text);
       from = splice.replaced.end;
     }
-    rewritten.append(body_.substr(from));
-    return rewritten;
+    rewritten->append(body_.substr(from));
+    return true;
   }
 
  private:
@@ -134,7 +137,7 @@ class Rewriter {
 
   std::string_view body_;
   const Request& request_;
-  std::vector<Splice> splices_;
+  absl::InlinedVector<Splice, 4> splices_;
   std::string members_;  // new ones of the body itself
 };
 
@@ -146,10 +149,9 @@ size_t Furthest(const Request& request) {
                    request.config_value.end});
 }
 
-}  // namespace
-
-std::string RewriteRequest(std::string_view body, const Request& request, const Edits& edits) {
-  if (Furthest(request) > body.size()) return std::string(body);  // not the body that was read
+template <typename String>
+bool Rewrite(std::string_view body, const Request& request, const Edits& edits, String* rewritten) {
+  if (Furthest(request) > body.size()) return false;  // not the body that was read
   const bool path_dialect =
       request.dialect == Dialect::kGemini || request.dialect == Dialect::kBedrock;
   const bool asks_for_usage =
@@ -165,7 +167,19 @@ std::string RewriteRequest(std::string_view body, const Request& request, const 
   if (edits.max_output_tokens && edits.max_output_tokens != request.max_output_tokens) {
     rewriter.MaxOutput(*edits.max_output_tokens);
   }
-  return rewriter.Rewritten();
+  return rewriter.Write(rewritten);
+}
+
+}  // namespace
+
+std::string RewriteRequest(std::string_view body, const Request& request, const Edits& edits) {
+  std::string rewritten;
+  return Rewrite(body, request, edits, &rewritten) ? rewritten : std::string(body);
+}
+
+std::string_view RewriteRequest(std::string_view body, const Request& request, const Edits& edits,
+                                RecycledString* rewritten) {
+  return Rewrite(body, request, edits, rewritten) ? std::string_view(*rewritten) : body;
 }
 
 }  // namespace weir::dialects

@@ -182,18 +182,24 @@ std::optional<ParsedTarget> ParseOpenAi(std::string_view path) {
   return parsed;
 }
 
-std::string_view OpenAiPath(Operation operation) {
+std::string_view OpenAiTarget(Operation operation) {
   switch (operation) {
     case Operation::kChat:
-      return "/chat/completions";
+      return "/v1/chat/completions";
     case Operation::kResponses:
-      return "/responses";
+      return "/v1/responses";
     case Operation::kCompletions:
-      return "/completions";
+      return "/v1/completions";
     case Operation::kEmbeddings:
-      return "/embeddings";
+      return "/v1/embeddings";
   }
   return "";
+}
+
+// Without the version.
+std::string_view OpenAiPath(Operation operation) {
+  constexpr std::string_view kVersion = "/v1";
+  return OpenAiTarget(operation).substr(kVersion.size());
 }
 
 std::string AzureTarget(Operation operation, std::string_view model, std::string_view version) {
@@ -260,17 +266,22 @@ bool ModelInPath(Dialect dialect, Operation operation, std::string_view api_vers
   }
 }
 
+std::string_view FixedTarget(Dialect dialect, Operation operation) {
+  if (dialect == Dialect::kOpenAi) return OpenAiTarget(operation);
+  const bool messages = dialect == Dialect::kAnthropic && operation == Operation::kChat;
+  return messages ? "/v1/messages" : "";
+}
+
 std::string Target(Dialect dialect, Operation operation, std::string_view model,
                    std::string_view api_version, bool stream) {
   const bool common = operation == Operation::kChat;
   const bool embeds = operation == Operation::kEmbeddings;
   switch (dialect) {
     case Dialect::kOpenAi:
-      return Concat({"/v1", OpenAiPath(operation)});
+    case Dialect::kAnthropic:
+      return std::string(FixedTarget(dialect, operation));
     case Dialect::kAzureOpenAi:
       return AzureTarget(operation, model, api_version);
-    case Dialect::kAnthropic:
-      return common ? "/v1/messages" : "";
     case Dialect::kGemini:
       return common || embeds ? GeminiTarget(operation, model, api_version, stream) : "";
     case Dialect::kBedrock:

@@ -157,7 +157,7 @@ class TypeWriter {
     }
     const Value all = schema["allOf"];
     if (all.Is(Type::kArray) && all.size() == 1) {
-      return Push({task.kind, *all.begin_members(), {}, static_cast<uint8_t>(task.depth + 1)});
+      return Push({task.kind, *all.members().begin(), {}, static_cast<uint8_t>(task.depth + 1)});
     }
     if (schema["enum"].Is(Type::kArray)) return Choices(schema["enum"]);
     if (schema["const"]) return AppendValue(schema["const"], out_);
@@ -373,7 +373,7 @@ void AppendAnswerSchema(const json::Value& schema, std::string* out) {
     }
     const bool object = value.Is(Type::kObject);
     out->push_back(object ? '{' : '[');
-    open.push_back({value.begin_members(), value.end_members(), what, object});
+    open.push_back({value.members().begin(), value.members().end(), what, object});
   };
   if (schema) begin(schema, What::kSchema);
   while (!open.empty()) {

@@ -91,8 +91,8 @@ bool StreamCounts::KnowsAll() const {
                                            [](const Calls& calls) { return calls.counts.whole(); });
 }
 
-uint64_t StreamCounts::Billed(bool cut_short) const {
-  uint64_t billed = Total();
+uint64_t StreamCounts::Billed(uint64_t total, bool cut_short) const {
+  uint64_t billed = total;
   if (!KnowsAll()) return billed;
   if (called_ != nullptr) {
     // Calls are counted anew, as the model wrote them.

@@ -10,6 +10,7 @@
 
 #include "metering/answer_frame.h"
 #include "metering/call_counts.h"
+#include "weir/recycling.h"
 #include "weir/tokens.h"
 #include "weir/usage.h"
 
@@ -26,8 +27,8 @@ class StreamCounts final : public dialects::TextSink {
   uint64_t Total() const;
 
   // What is billed for it: the texts, and what frames them and the calls. `cut_short`: the answer
-  // did not come to its own end. Without a tokenizer it is Total.
-  uint64_t Billed(bool cut_short) const;
+  // did not come to its own end. Without a tokenizer it is `total`, which is Total.
+  uint64_t Billed(uint64_t total, bool cut_short) const;
   // Whether Billed is what will be billed, given that the tokenizer is the model's own.
   bool IsExact() const;
 
@@ -58,7 +59,7 @@ class StreamCounts final : public dialects::TextSink {
   bool more_choices_ = false;  // than these bits, one for each choice:
   uint16_t writing_ = 0;       // it writes text
   uint16_t calling_ = 0;       // it calls functions
-  std::vector<Open> open_;     // the one that wrote last is at the end
+  RecycledVector<Open> open_;  // the one that wrote last is at the end
   uint64_t closed_ = 0;        // tokens of the texts that are closed
   uint64_t text_bytes_ = 0;
   // Made when there is a call and it is known what frames it, so that the many streams that wait

@@ -8,6 +8,7 @@
 #include "metering/content_coding.h"
 #include "metering/prompt_family.h"
 #include "metering/stream_counts.h"
+#include "weir/recycling.h"
 #include "weir/replay.h"
 
 namespace weir::metering {
@@ -28,7 +29,7 @@ AnswerFrame FrameOf(const StreamMeterOptions& options) {
                        options.dialect, options.operation, options.declares_functions);
 }
 
-class Meter final : public StreamMeter {
+class Meter final : public StreamMeter, public Recycled {
  public:
   explicit Meter(const StreamMeterOptions& options)
       : writes_(options.operation != dialects::Operation::kEmbeddings),
@@ -96,7 +97,8 @@ class Meter final : public StreamMeter {
     const bool whole = counts_.IsExact() && unread_ == Unread::kNothing && metered.complete &&
                        reader_->unreadable_events() == 0;
     const bool cut_short = reader_ == nullptr || IsCutShort(reader_->finish_reason());
-    metered.completion = SaturatingAdd(counts_.Billed(cut_short), EstimateUnread());
+    metered.completion =
+        SaturatingAdd(counts_.Billed(metered.counted, cut_short), EstimateUnread());
     metered.provenance = exact_ && whole ? Provenance::kExact : Provenance::kEstimated;
     Believe(&metered);
     return metered;

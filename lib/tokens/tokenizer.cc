@@ -156,7 +156,7 @@ size_t Counter::Total() const {
 }
 
 void Counter::Settle() {
-  constexpr size_t kLeast = 96, kLong = 4096;
+  constexpr size_t kLong = 4096;
   if (piece_ == nullptr) {
     const size_t stable = tokenizer_->StableBytes(kept_);
     settled_ += stable == 0 ? 0 : tokenizer_->Count(std::string_view(kept_).substr(0, stable));
@@ -165,7 +165,7 @@ void Counter::Settle() {
   }
   if (piece_ != nullptr) TakePiece();
   // Without a piece twice what is kept, so that looking again and again at one stays linear.
-  settle_at_ = piece_ != nullptr ? kLong : std::max(kLeast, 2 * kept_.size());
+  settle_at_ = piece_ != nullptr ? kLong : std::max(kLeastSettled, 2 * kept_.size());
 }
 
 void Counter::TakePiece() {
