@@ -14,6 +14,7 @@
 #include "weir/engine.h"
 #include "weir/limits.h"
 #include "weir/policy.h"
+#include "weir/recycling.h"
 #include "weir/state.h"
 #include "weir/tokens.h"
 
@@ -26,7 +27,7 @@ struct weir_engine {
   std::unique_ptr<weir::engine::Engine> engine;
 };
 
-struct weir_txn {
+struct weir_txn : weir::Recycled {
   std::unique_ptr<weir::engine::Transaction> txn;
 };
 

@@ -83,8 +83,8 @@ struct Action {
 struct HeaderEdit {
   enum class Operation : uint8_t { kSet = 1, kRemove = 2, kAdd = 3 };
   Operation operation = Operation::kSet;
-  std::string_view name;  // lower case; a view as those of Transaction
-  std::string value;
+  std::string_view name;     // lower case
+  std::string_view value{};  // views as those of Transaction
 };
 
 class Transaction {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/strings/cord.h"
 #include "base/json.h"
 #include "base/saturating.h"
@@ -39,11 +38,7 @@ std::optional<Action> TransactionImpl::CheckHead() {
 }
 
 std::optional<Action> TransactionImpl::Authenticate() {
-  absl::InlinedVector<auth::Header, 16> headers;
-  for (const HeaderList::Entry& entry : request_.headers.entries()) {
-    headers.push_back({entry.name, entry.value});
-  }
-  const auth::Identity identity = generation_->keys->Identify(headers);
+  const auth::Identity identity = generation_->keys->Identify(request_.headers.entries());
   if (identity.consumer != nullptr) {
     request_.consumer = identity.consumer;
     return std::nullopt;

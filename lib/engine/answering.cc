@@ -91,7 +91,7 @@ Action TransactionImpl::RelayHead() {
   SetLimitHeaders();
   SetCacheHeader();
   SetClientHeader(policy::ClientHeader::kBackend, plan().backends[attempt().backend].name);
-  SetClientHeader(policy::ClientHeader::kAttempts, std::to_string(attempts_.size()));
+  SetClientHeader(policy::ClientHeader::kAttempts, Decimal(attempts_.size()));
   Action relay;
   relay.status = answer_status_;
   phase_ = Phase::kRelay;
@@ -101,9 +101,11 @@ Action TransactionImpl::RelayHead() {
 
 // No other backend is asked from here on, and an answer may take minutes.
 void TransactionImpl::ForgetAsked() {
-  std::string().swap(body_);
-  if (!plan().reads_bodies) std::string().swap(request_.body);
-  answer_headers_ = HeaderList();
+  sent_ = {};
+  RecycledString().swap(rewritten_);
+  RecycledString().swap(target_);
+  if (!plan().reads_bodies) RecycledString().swap(request_.body);
+  answer_headers_.Clear();
 }
 
 void TransactionImpl::NoteFirstByte() {
@@ -142,10 +144,7 @@ void TransactionImpl::ReadFedBytes() {
       generation_->pools[attempt().pool]->FirstToken(static_cast<int>(attempt().member), took_ns,
                                                      now_);
     }
-    TryToMeter([&] {
-      const DimensionTexts custom = DimensionValues();
-      generation_->instruments->TimeToFirstToken(LabelsWith(custom), took_ns);
-    });
+    TryToMeter([&] { generation_->instruments->TimeToFirstToken(MeterLabels(), took_ns); });
   }
   if (answer_status_ >= 200 && answer_status_ < 300) LearnId(fed_);
   if (meter_ != nullptr && !meter_failed_) {
@@ -221,7 +220,7 @@ Action TransactionImpl::RelayBody() {
   SettleAnswer(stream_error ? "stream_error" : "ok", &told);
   if (meter_ != nullptr && !is_stream_) {
     const uint64_t total = SaturatingAdd(used_->prompt, used_->completion);
-    SetClientHeader(policy::ClientHeader::kTokensConsumed, std::to_string(total));
+    SetClientHeader(policy::ClientHeader::kTokensConsumed, Decimal(total));
   }
   action.kind = ActionKind::kDone;
   End(answer_status_);

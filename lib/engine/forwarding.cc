@@ -16,8 +16,8 @@ Action TransactionImpl::Send(Attempt* attempt) {
   answer_status_ = 0;
   url_ = backend.origin;
   target_ = backend.base_path;
-  target_ += IsCounted() ? BackendTarget(backend) : request_.Target();
-  body_ = BackendBody(backend);
+  AppendTarget(backend);
+  sent_ = BackendBody(backend);
   EditForBackend(backend);
   Action forward;
   forward.kind = ActionKind::kForward;
@@ -31,17 +31,25 @@ Action TransactionImpl::Send(Attempt* attempt) {
 
 // OpenAI's and Azure's targets are made anew, since each may serve the other's clients. The other
 // dialects' go on as the client wrote them, with its versions and parameters.
-std::string TransactionImpl::BackendTarget(const policy::Backend& backend) const {
+void TransactionImpl::AppendTarget(const policy::Backend& backend) {
+  if (!IsCounted()) {
+    target_ += request_.Target();
+    return;
+  }
   const bool openai = dialects::SameFamily(backend.dialect, dialects::Dialect::kOpenAi);
   const bool resource =
       backend.dialect == dialects::Dialect::kGemini && backend.model.find('/') != std::string::npos;
   if (!openai && !resource) {
     const std::string& model = BackendModel(backend);
-    return dialects::RewriteTarget(request_.Target(), target_asked_,
-                                   model == target_asked_.model ? std::string_view() : model);
+    target_ += dialects::RewriteTarget(request_.Target(), target_asked_,
+                                       model == target_asked_.model ? std::string_view() : model);
+    return;
   }
-  return dialects::Target(backend.dialect, asked_->operation, BackendModel(backend),
-                          BackendVersion(backend), asked_->stream);
+  const std::string_view fixed = dialects::FixedTarget(backend.dialect, asked_->operation);
+  target_ += fixed;
+  if (!fixed.empty()) return;
+  target_ += dialects::Target(backend.dialect, asked_->operation, BackendModel(backend),
+                              BackendVersion(backend), asked_->stream);
 }
 
 // What the model is called there.
@@ -57,7 +65,7 @@ std::string TransactionImpl::BackendVersion(const policy::Backend& backend) cons
 }
 
 // Made from the original each time: what one backend wanted never reaches the next.
-std::string TransactionImpl::BackendBody(const policy::Backend& backend) {
+std::string_view TransactionImpl::BackendBody(const policy::Backend& backend) {
   if (!asked_) return request_.body;
   dialects::Edits edits;
   if (!dialects::ModelInPath(backend.dialect, asked_->operation, BackendVersion(backend))) {
@@ -69,7 +77,7 @@ std::string TransactionImpl::BackendBody(const policy::Backend& backend) {
                              dialects::SameFamily(backend.dialect, dialects::Dialect::kOpenAi);
   edits.want_usage = attempt().injected_usage;
   edits.max_output_tokens = clamped_output_;
-  return dialects::RewriteRequest(request_.body, *asked_, edits);
+  return dialects::RewriteRequest(request_.body, *asked_, edits, &rewritten_);
 }
 
 void TransactionImpl::EditForBackend(const policy::Backend& backend) {
@@ -91,7 +99,7 @@ void TransactionImpl::SetCredential(const policy::Backend& backend) {
   if (backend.credential < 0) return;
   const policy::Credential& credential =
       plan().credentials[static_cast<size_t>(backend.credential)];
-  SetHeader(credential.header, std::string(plan().Resolve(credential.value)));
+  SetHeader(credential.header, plan().Resolve(credential.value));
 }
 
 // The one end of an attempt. `told`: what the breaker learns; null when the end says nothing about

@@ -75,7 +75,7 @@ std::string_view TypeOf(Unit unit, const limits::Rule& rule) {
 std::optional<Action> TransactionImpl::ApplyLimits() {
   const RequestEnvironment environment(request_);
   limits_.clear();
-  limits_.reserve(request_.route->limits.size());  // charges point into the keys
+  limits_.reserve(request_.route->limits.size());
   for (uint32_t index : request_.route->limits) {
     const policy::Limit& limit = plan().limits[index];
     std::string scratch;
@@ -96,10 +96,9 @@ std::optional<Action> TransactionImpl::ApplyLimits() {
     }
     AppliedLimit& applied = limits_.emplace_back();
     applied.limit = index;
-    applied.key = std::string(key.value_or(std::string_view()));
     applied.charge = ChargeOf(limit);
+    applied.charge.key = request_.headers.Keep(key.value_or(std::string_view()));
   }
-  for (AppliedLimit& applied : limits_) applied.charge.key = applied.key;
   return std::nullopt;
 }
 
@@ -220,7 +219,7 @@ std::optional<Action> TransactionImpl::TakeLimits() {
     if (!plan().limits[applied.limit].shadow) continue;
     if (applied.shadow != nullptr && applied.shadow->active()) continue;
     const limits::Charge alone[] = {applied.charge};
-    applied.shadow = std::make_unique<limits::Reservation>();
+    applied.shadow = std::make_unique<KeptReservation>();
     applied.verdict =
         generation_->limiter->Reserve(alone, now_, applied.shadow.get()).verdicts.front();
   }

@@ -31,11 +31,10 @@ Action TransactionImpl::Reply(int status, const Words& words) {
                                                 .retry_after_ns = words.retry_after_ns});
   SetHeader("content-type", "application/json");
   if (ClientDialect() == dialects::Dialect::kBedrock) {
-    SetHeader(dialects::kBedrockErrorHeader,
-              std::string(dialects::ErrorType(ClientDialect(), status)));
+    SetHeader(dialects::kBedrockErrorHeader, dialects::ErrorType(ClientDialect(), status));
   }
   if (!attempts_.empty()) {
-    SetClientHeader(policy::ClientHeader::kAttempts, std::to_string(attempts_.size()));
+    SetClientHeader(policy::ClientHeader::kAttempts, Decimal(attempts_.size()));
   }
   Action reply;
   reply.kind = ActionKind::kReply;
@@ -46,22 +45,23 @@ Action TransactionImpl::Reply(int status, const Words& words) {
 
 // `name` must stay: a literal, or the policy's or the request's own.
 // A value with a line break or a NUL would be another header's beginning: it is not sent.
-void TransactionImpl::SetHeader(std::string_view name, std::string value) {
+void TransactionImpl::SetHeader(std::string_view name, std::string_view value) {
   const auto ends_line = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
   if (std::any_of(value.begin(), value.end(), ends_line)) return;
-  AddEdit({HeaderEdit::Operation::kSet, name, std::move(value)});
+  AddEdit({HeaderEdit::Operation::kSet, name, value});
 }
 
 void TransactionImpl::AddEdit(HeaderEdit edit) {
   constexpr size_t kUsual = 10;
   if (edits_.capacity() == 0 && phase_ != Phase::kRelay) edits_.reserve(kUsual);
-  edits_.push_back(std::move(edit));
+  edit.value = edit_texts_.Keep(edit.value);
+  edits_.push_back(edit);
 }
 
 // By the name that the policy gives it, if any.
-void TransactionImpl::SetClientHeader(policy::ClientHeader header, std::string value) {
+void TransactionImpl::SetClientHeader(policy::ClientHeader header, std::string_view value) {
   const std::string& name = plan().client_headers[static_cast<size_t>(header)];
-  if (!name.empty()) SetHeader(name, std::move(value));
+  if (!name.empty()) SetHeader(name, value);
 }
 
 void TransactionImpl::RemoveHeader(std::string_view name) {
@@ -75,8 +75,8 @@ void TransactionImpl::SetRetryHeaders(int64_t retry_after_ns) {
   }
   if (retry_after_ns == limits::kNever) return;
   const auto ns = static_cast<uint64_t>(std::max<int64_t>(retry_after_ns, 1));
-  SetClientHeader(policy::ClientHeader::kRetryAfter, std::to_string(CeilDiv(ns, kSecond)));
-  SetClientHeader(policy::ClientHeader::kRetryAfterMs, std::to_string(CeilDiv(ns, kMillisecond)));
+  SetClientHeader(policy::ClientHeader::kRetryAfter, Decimal(CeilDiv(ns, kSecond)));
+  SetClientHeader(policy::ClientHeader::kRetryAfterMs, Decimal(CeilDiv(ns, kMillisecond)));
 }
 
 // OpenAI's x-ratelimit-* headers, of the limit that has least left, for tokens and for requests.
@@ -97,9 +97,9 @@ void TransactionImpl::SetLimitHeaders() {
     if (tightest == nullptr) continue;
     const limits::Verdict& verdict = tightest->verdict;
     SetClientHeader(requests ? ClientHeader::kLimitRequests : ClientHeader::kLimitTokens,
-                    std::to_string(verdict.amount));
+                    Decimal(verdict.amount));
     SetClientHeader(requests ? ClientHeader::kRemainingRequests : ClientHeader::kRemainingTokens,
-                    std::to_string(verdict.remaining));
+                    Decimal(verdict.remaining));
     if (verdict.reset_ns == limits::kNever) continue;
     SetClientHeader(requests ? ClientHeader::kResetRequests : ClientHeader::kResetTokens,
                     FormatResetDuration(verdict.reset_ns));

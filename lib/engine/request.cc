@@ -18,11 +18,14 @@ void HeaderList::Add(std::string_view name, std::string_view value) {
     return;
   }
   if (entries_.empty()) entries_.reserve(kUsualHeaders);
-  entries_.push_back({AsciiLower(name), std::string(value)});
+  char* lower = texts_.Room(name.size());
+  std::transform(name.begin(), name.end(), lower, [](char c) { return AsciiLower(c); });
+  entries_.push_back({{lower, name.size()}, texts_.Keep(value)});
 }
 
 void HeaderList::Clear() {
-  entries_.clear();
+  texts_.Clear();
+  RecycledVector<Entry>().swap(entries_);
   bytes_ = 0;
   too_large_ = false;
 }
@@ -73,7 +76,9 @@ expr::Value Request::BodyMember(std::string_view path) const {
   return is_text ? expr::Value::String(value.text()) : expr::Value::Null();
 }
 
-std::string Request::Target() const { return query.empty() ? path : Concat({path, "?", query}); }
+std::string Request::Target() const {
+  return query.empty() ? std::string(path) : Concat({path, "?", query});
+}
 
 expr::Value RequestEnvironment::Lookup(uint32_t name, std::string_view member) const {
   const auto text = [](std::string_view value) {

@@ -9,44 +9,48 @@
 #include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "base/json.h"
+#include "base/text_arena.h"
 #include "weir/auth.h"
 #include "weir/engine.h"
 #include "weir/expr.h"
 #include "weir/policy.h"
+#include "weir/recycling.h"
 
 namespace weir::engine {
 
 // The headers of one message, in order, within Bounds.
 class HeaderList {
  public:
-  struct Entry {
-    std::string name;  // lower case
-    std::string value;
-  };
+  using Entry = auth::Header;  // its name is in lower case
 
   void Add(std::string_view name, std::string_view value);
   void Clear();
   // The first of that (lower-case) name; empty when there is none.
   std::string_view Get(std::string_view name) const;
   bool Has(std::string_view name) const;
-  const std::vector<Entry>& entries() const { return entries_; }
+  absl::Span<const Entry> entries() const { return entries_; }
   bool too_large() const { return too_large_; }
 
+  // A copy that lasts as long as the entries.
+  std::string_view Keep(std::string_view text) { return texts_.Keep(text); }
+
  private:
-  std::vector<Entry> entries_;
+  TextArena texts_;
+  RecycledVector<Entry> entries_;
   size_t bytes_ = 0;
   bool too_large_ = false;
 };
 
 struct Request {
-  std::string method;
-  std::string path;
-  std::string query;  // without the '?'
-  std::string client;
-  HeaderList headers;
-  std::vector<std::pair<std::string, std::string>> attributes;
-  std::string body;
+  HeaderList headers;  // which keep these texts as well
+  std::string_view method;
+  std::string_view path;
+  std::string_view query;  // without the '?'
+  std::string_view client;
+  RecycledVector<std::pair<std::string_view, std::string_view>> attributes;
+  RecycledString body;
   bool target_too_large = false;
   bool body_too_large = false;
 

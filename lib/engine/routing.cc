@@ -158,7 +158,7 @@ bool TransactionImpl::Acquire(uint32_t member) {
   }
   if (backend.capacity_rule >= 0) {
     const limits::Charge charge[] = {CapacityCharge(backend, prompt_.count)};
-    made.capacity = std::make_unique<limits::Reservation>();
+    made.capacity = std::make_unique<KeptReservation>();
     const limits::Decision decision =
         generation_->limiter->Reserve(charge, now_, made.capacity.get());
     if (!decision.admitted) {

@@ -78,10 +78,13 @@ void TransactionImpl::ReleaseLimits() {
   }
 }
 
-TransactionImpl::DimensionTexts TransactionImpl::DimensionValues() const {
+void TransactionImpl::FindDimensions() {
   const std::vector<std::string>& names = generation_->instruments->custom_labels();
-  DimensionTexts values(names.size());
-  if (request_.route == nullptr || request_.route->meter < 0) return values;
+  RecycledVector<std::string_view> values(names.size());
+  if (request_.route == nullptr || request_.route->meter < 0) {
+    dimensions_ = std::move(values);
+    return;
+  }
   const RequestEnvironment environment(request_);
   const policy::Meter& meter = plan().meters[static_cast<size_t>(request_.route->meter)];
   for (const policy::Dimension& dimension : meter.dimensions) {
@@ -90,25 +93,26 @@ TransactionImpl::DimensionTexts TransactionImpl::DimensionValues() const {
     std::string scratch;
     const auto value = dimension.value->EvalString(environment, &scratch);
     values[static_cast<size_t>(at - names.begin())] =
-        std::string(value.value_or(std::string_view()));
+        request_.headers.Keep(value.value_or(std::string_view()));
   }
-  return values;
+  dimensions_ = std::move(values);
 }
 
-Instruments::Labels TransactionImpl::LabelsWith(const DimensionTexts& custom) const {
+// Metering begins when nothing of this can change any more.
+Instruments::Labels TransactionImpl::MeterLabels() {
+  if (!dimensions_) FindDimensions();
   Instruments::Labels labels;
   labels.route = request_.route == nullptr ? std::string_view() : request_.route->name;
   if (request_.consumer != nullptr) labels.consumer = request_.consumer->id;
   labels.model = request_.model;
   labels.backend = request_.backend;
-  labels.custom.assign(custom.begin(), custom.end());
+  labels.custom.assign(dimensions_->begin(), dimensions_->end());
   return labels;
 }
 
 void TransactionImpl::MeterUsage(const Used& used) {
   Instruments& instruments = *generation_->instruments;
-  const DimensionTexts custom = DimensionValues();
-  const Instruments::Labels labels = LabelsWith(custom);
+  const Instruments::Labels labels = MeterLabels();
   instruments.TokenUsage(labels, "input", used.prompt);
   instruments.TokenUsage(labels, "output", used.completion);
   instruments.Counted("input", dialects::ProvenanceName(used.prompt_provenance), used.prompt);
@@ -127,8 +131,7 @@ void TransactionImpl::End(int status) {
   replied_status_ = status;
   if (!started_mono_ns_) return;  // never decided upon: nothing happened
   TryToMeter([&] {
-    const DimensionTexts custom = DimensionValues();
-    const Instruments::Labels labels = LabelsWith(custom);
+    const Instruments::Labels labels = MeterLabels();
     generation_->instruments->Request(labels, status);
     generation_->instruments->OperationDuration(labels, now_.mono_ns - *started_mono_ns_);
   });

@@ -43,15 +43,15 @@ absl::Status TransactionImpl::RequestHead(std::string_view method, std::string_v
                                           std::string_view client) {
   if (phase_ != Phase::kStart) return OutOfOrder("a request head");
   phase_ = Phase::kHead;
-  request_.method = std::string(method);
-  request_.client = std::string(client.substr(0, 256));
+  request_.method = request_.headers.Keep(method);
+  request_.client = request_.headers.Keep(client.substr(0, 256));
   if (target.size() > kMaxTargetBytes) {
     request_.target_too_large = true;
     return absl::OkStatus();
   }
   const size_t question = std::min(target.find('?'), target.size());
-  request_.path = std::string(target.substr(0, question));
-  if (question < target.size()) request_.query = std::string(target.substr(question + 1));
+  request_.path = request_.headers.Keep(target.substr(0, question));
+  if (question < target.size()) request_.query = request_.headers.Keep(target.substr(question + 1));
   return absl::OkStatus();
 }
 
@@ -68,7 +68,7 @@ absl::Status TransactionImpl::Attribute(std::string_view name, std::string_view 
   if (request_.attributes.size() >= kMaxHeaders) {
     return absl::ResourceExhaustedError("a transaction has at most 256 attributes");
   }
-  request_.attributes.emplace_back(std::string(name), std::string(value));
+  request_.attributes.emplace_back(request_.headers.Keep(name), request_.headers.Keep(value));
   return absl::OkStatus();
 }
 
@@ -142,6 +142,21 @@ void TransactionImpl::ClientLeft(Now now) {
   Close();
 }
 
+// What the last action showed.
+void TransactionImpl::ForgetAction() {
+  url_ = {};
+  target_.clear();
+  sent_ = {};
+  body_.clear();
+  edits_.clear();
+  edit_texts_.Reuse();
+  // While a stream is relayed, which may take minutes, there are none.
+  if (phase_ == Phase::kRelay && is_stream_) {
+    RecycledVector<HeaderEdit>().swap(edits_);
+    edit_texts_.Clear();
+  }
+}
+
 absl::StatusOr<Action> TransactionImpl::Next(Now now) {
   const bool awaits_answer = phase_ == Phase::kSent && hedge_at_mono_ns_ == 0 && !has_hedged_;
   if (phase_ == Phase::kStart || awaits_answer || phase_ == Phase::kEnded) {
@@ -151,12 +166,7 @@ absl::StatusOr<Action> TransactionImpl::Next(Now now) {
   }
   now_ = now;
   if (!started_mono_ns_) started_mono_ns_ = now.mono_ns;
-  url_.clear();
-  target_.clear();
-  body_.clear();
-  // While an answer is relayed, which may take minutes, there are none.
-  if (phase_ == Phase::kRelay && edits_.capacity() != 0) std::vector<HeaderEdit>().swap(edits_);
-  edits_.clear();
+  ForgetAction();
   if (phase_ == Phase::kHead) {
     if (std::optional<Action> refusal = CheckHead()) return *refusal;
     phase_ = Phase::kBody;

@@ -24,6 +24,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "base/json.h"
+#include "base/text_arena.h"
 #include "engine/caching.h"
 #include "engine/first_byte.h"
 #include "engine/generation.h"
@@ -31,11 +32,12 @@
 #include "engine/request.h"
 #include "weir/engine.h"
 #include "weir/prompt_meter.h"
+#include "weir/recycling.h"
 #include "weir/stream_meter.h"
 
 namespace weir::engine {
 
-class TransactionImpl : public Transaction {
+class TransactionImpl : public Transaction, public Recycled {
  public:
   explicit TransactionImpl(std::shared_ptr<const Generation> generation);
   ~TransactionImpl() override;
@@ -61,7 +63,7 @@ class TransactionImpl : public Transaction {
 
   std::string_view url() const override { return url_; }
   std::string_view target() const override { return target_; }
-  std::string_view body() const override { return body_; }
+  std::string_view body() const override { return sent_.empty() ? body_ : sent_; }
   absl::Span<const HeaderEdit> headers() const override { return edits_; }
   std::string Explain() const override;
 
@@ -79,12 +81,14 @@ class TransactionImpl : public Transaction {
     kEnded,
   };
 
+  struct KeptReservation : limits::Reservation, Recycled {};
+
   // One attempt at one backend. Ends exactly once, in EndAttempt.
   struct Attempt {
     uint32_t pool = 0, member = 0;  // index into the plan's, and into the pool's
     uint32_t backend = 0;           // index into the plan's
     breaker::Permit permit;
-    std::unique_ptr<limits::Reservation> capacity;  // of a backend that has one
+    std::unique_ptr<KeptReservation> capacity;  // of a backend that has one
     int64_t sent_mono_ns = 0;
     bool open = true;
     bool injected_usage = false;  // asked for a usage chunk that the client did not ask for
@@ -98,12 +102,11 @@ class TransactionImpl : public Transaction {
 
   // One limit of the route, as it applies to this request.
   struct AppliedLimit {
-    uint32_t limit = 0;  // index into the plan's
-    std::string key;
-    limits::Charge charge;
+    uint32_t limit = 0;     // index into the plan's
+    limits::Charge charge;  // its key is among the request's texts
     limits::Verdict verdict;
-    std::unique_ptr<limits::Reservation> shadow;  // a shadow limit holds alone
-    uint64_t held = 0;                            // of an enforced one, top-ups included
+    std::unique_ptr<KeptReservation> shadow;  // a shadow limit holds alone
+    uint64_t held = 0;                        // of an enforced one, top-ups included
     Asks asks = Asks::kAhead;
     bool is_used_up = false;  // refused what was asked for last
   };
@@ -112,6 +115,7 @@ class TransactionImpl : public Transaction {
   enum class Break : uint8_t { kNone, kFailed, kTruncated, kCut };
 
   void Close();
+  void ForgetAction();
 
   // admission.cc
   std::optional<Action> CheckHead();
@@ -205,12 +209,12 @@ class TransactionImpl : public Transaction {
 
   // forwarding.cc
   Action Send(Attempt* attempt);
-  std::string BackendTarget(const policy::Backend& backend) const;
+  void AppendTarget(const policy::Backend& backend);
   const std::string& BackendModel(const policy::Backend& backend) const;
   std::string BackendVersion(const policy::Backend& backend) const;
   void EditForBackend(const policy::Backend& backend);
   void SetCredential(const policy::Backend& backend);
-  std::string BackendBody(const policy::Backend& backend);
+  std::string_view BackendBody(const policy::Backend& backend);
   void EndAttempt(Attempt* ending, std::string_view outcome, const breaker::Outcome* told,
                   uint64_t cost);
   void TellBreaker(const Attempt& ended, const breaker::Outcome& told);
@@ -256,9 +260,8 @@ class TransactionImpl : public Transaction {
   void ReleaseLimits();
   void MeterUsage(const Used& used);
   void End(int status);
-  using DimensionTexts = absl::InlinedVector<std::string, 4>;
-  DimensionTexts DimensionValues() const;
-  Instruments::Labels LabelsWith(const DimensionTexts& custom) const;
+  void FindDimensions();
+  Instruments::Labels MeterLabels();
 
   // replies.cc
   struct Words {
@@ -270,8 +273,8 @@ class TransactionImpl : public Transaction {
   };
   Action Reply(int status, const Words& words);
   void AddEdit(HeaderEdit edit);
-  void SetHeader(std::string_view name, std::string value);
-  void SetClientHeader(policy::ClientHeader header, std::string value);
+  void SetHeader(std::string_view name, std::string_view value);
+  void SetClientHeader(policy::ClientHeader header, std::string_view value);
   void RemoveHeader(std::string_view name);
   void SetRetryHeaders(int64_t retry_after_ns);
   void SetLimitHeaders();
@@ -301,7 +304,7 @@ class TransactionImpl : public Transaction {
   metering::PromptCount prompt_;
   bool declares_functions_ = false;
 
-  std::vector<AppliedLimit> limits_;
+  RecycledVector<AppliedLimit> limits_;
   limits::Reservation held_;  // of the limits that are enforced, in their order in limits_
   bool request_read_ = false;
   bool limits_applied_ = false;  // their counters are known
@@ -319,15 +322,15 @@ class TransactionImpl : public Transaction {
   std::string model_asked_;  // before any fallback
   uint32_t pool_ = 0;        // the route's, or a fallback's: index into the plan's
   size_t fallbacks_tried_ = 0;
-  std::vector<Attempt> attempts_;
+  RecycledVector<Attempt> attempts_;
   size_t max_attempts_ = 0;
-  size_t current_ = 0;             // the attempt whose answer is being fed
-  uint32_t attempts_in_pool_ = 0;  // made in this pool
-  std::vector<uint8_t> tries_;     // of them, per member
-  int preferred_ = -1;             // the member that the request's session has
-  uint64_t prefix_hash_ = 0;       // of what the prompt begins with
-  int64_t retry_at_mono_ns_ = 0;   // soonest that a backend is worth asking
-  int64_t hedge_at_mono_ns_ = 0;   // when another is asked beside; 0 = never
+  size_t current_ = 0;                      // the attempt whose answer is being fed
+  uint32_t attempts_in_pool_ = 0;           // made in this pool
+  absl::InlinedVector<uint8_t, 16> tries_;  // of them, per member
+  int preferred_ = -1;                      // the member that the request's session has
+  uint64_t prefix_hash_ = 0;                // of what the prompt begins with
+  int64_t retry_at_mono_ns_ = 0;            // soonest that a backend is worth asking
+  int64_t hedge_at_mono_ns_ = 0;            // when another is asked beside; 0 = never
   bool has_hedged_ = false;
   std::optional<int64_t> routing_since_mono_ns_;  // since when a backend is waited for
 
@@ -337,7 +340,7 @@ class TransactionImpl : public Transaction {
   Break break_ = Break::kNone;
   Failure failure_ = Failure::kReset;
   bool answer_ended_ = false;
-  std::string fed_;  // bytes of the answer since the last Next
+  RecycledString fed_;  // bytes of the answer since the last Next
   bool first_bytes_seen_ = false;
   std::string answer_begin_;  // until it has told the answer's id
   bool has_learned_id_ = false;
@@ -348,11 +351,18 @@ class TransactionImpl : public Transaction {
   bool is_encoded_ = false;                       // and bytes of our own cannot follow it
   std::optional<Used> used_;
   metering::Metered metered_;  // what the answer came to, once it is settled
+  // The values of the policy's dimensions, once one was metered.
+  std::optional<RecycledVector<std::string_view>> dimensions_;
   int replied_status_ = 0;
 
   // Views of the last action.
-  std::string url_, target_, body_;
-  std::vector<HeaderEdit> edits_;
+  std::string_view url_;
+  RecycledString target_;
+  RecycledString rewritten_;  // the request's body, if it had to be edited
+  std::string_view sent_;     // this or that; empty when body_ is shown
+  std::string body_;          // weir's own words, and what is relayed of an answer
+  RecycledVector<HeaderEdit> edits_;
+  TextArena edit_texts_;
 };
 
 }  // namespace weir::engine

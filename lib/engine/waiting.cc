@@ -31,7 +31,7 @@ bool TransactionImpl::LetsWait(const AppliedLimit& applied) const {
 }
 
 std::string TransactionImpl::LineOf(const AppliedLimit& applied) const {
-  return Concat({plan().limits[applied.limit].name, std::string_view("\0", 1), applied.key});
+  return Concat({plan().limits[applied.limit].name, std::string_view("\0", 1), applied.charge.key});
 }
 
 int64_t TransactionImpl::WaitedNs() {

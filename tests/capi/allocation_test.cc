@@ -7,70 +7,20 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
-#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/support/allocations.h"
 #include "tests/support/catch.h"
+#include "weir/recycling.h"
 
 namespace {
 
-// Allocations of this thread until the failing one; negative: none fails.
-thread_local int64_t countdown = -1;
-thread_local bool keep_failing = false;
-thread_local int64_t live = 0;
-thread_local bool failed = false;
-
-void* Allocate(std::size_t size, std::size_t alignment) {
-  if (countdown == 0) {
-    failed = true;
-    if (!keep_failing) countdown = -1;
-    return nullptr;
-  }
-  if (countdown > 0) --countdown;
-  if (size == 0) size = 1;
-  void* memory =
-      alignment <= alignof(std::max_align_t)
-          ? std::malloc(size)
-          : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-  if (memory != nullptr) ++live;
-  return memory;
-}
-
-void* AllocateOrThrow(std::size_t size, std::size_t alignment) {
-  void* memory = Allocate(size, alignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-void Free(void* memory) {
-  if (memory != nullptr) --live;
-  std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return AllocateOrThrow(size, 1); }
-void* operator new[](std::size_t size) { return AllocateOrThrow(size, 1); }
-void* operator new(std::size_t size, std::align_val_t a) {
-  return AllocateOrThrow(size, static_cast<std::size_t>(a));
-}
-void* operator new[](std::size_t size, std::align_val_t a) {
-  return AllocateOrThrow(size, static_cast<std::size_t>(a));
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return Allocate(size, 1); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return Allocate(size, 1); }
-void operator delete(void* p) noexcept { Free(p); }
-void operator delete[](void* p) noexcept { Free(p); }
-void operator delete(void* p, std::size_t) noexcept { Free(p); }
-void operator delete[](void* p, std::size_t) noexcept { Free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { Free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { Free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { Free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { Free(p); }
-
-namespace {
+using weir::testing::AllocationHasFailed;
+using weir::testing::AllocationsOfThisThread;
+using weir::testing::FailAllocation;
+using weir::testing::LiveAllocationsOfThisThread;
 
 constexpr char kPepper[] = "pepper";
 constexpr char kKey[] = "red-key-1";
@@ -105,7 +55,7 @@ std::string PolicyText() {
 // Counts the checks of hot loops as one, so that the test's own reporting does not allocate.
 void Must(bool condition, const char* what) {
   if (!condition) {
-    countdown = -1;
+    FailAllocation(-1);
     FAIL(what);
   }
 }
@@ -116,11 +66,11 @@ void Must(bool condition, const char* what) {
 void FailEach(const char* name, const std::function<weir_status()>& call,
               const std::function<void()>& undo) {
   for (int64_t n = 0; n < 100000; ++n) {
-    countdown = n;
-    failed = false;
+    weir::recycling::Clear();
+    FailAllocation(n);
     const weir_status status = call();
-    countdown = -1;
-    if (!failed) {
+    FailAllocation(-1);
+    if (!AllocationHasFailed()) {
       INFO(name << " succeeds after " << n << " allocations");
       CHECK(status == WEIR_OK);
       undo();
@@ -491,13 +441,11 @@ TEST_CASE("every allocation of an exchange may fail") {
         REQUIRE(weir_txn_new(engine, &txn, nullptr) == WEIR_OK);
         INFO(kSteps[step].name << ", allocation " << n << (forever ? " and all after it" : ""));
         Must(Run(txn, 0, step) == WEIR_OK, "the way to the step failed");
-        countdown = n;
-        keep_failing = forever;
-        failed = false;
+        weir::recycling::Clear();
+        FailAllocation(n, forever);
         const weir_status status = kSteps[step].call(txn);
-        const bool was_hit = failed;
-        countdown = -1;
-        keep_failing = false;
+        const bool was_hit = AllocationHasFailed();
+        FailAllocation(-1);
         INFO("status " << status);
         Must(was_hit ? status == WEIR_OK || status == WEIR_RESOURCE_EXHAUSTED : status == WEIR_OK,
              "another status");
@@ -523,12 +471,58 @@ TEST_CASE("a transaction is freed without memory") {
     weir_txn* txn = nullptr;
     REQUIRE(weir_txn_new(engine, &txn, nullptr) == WEIR_OK);
     Must(Run(txn, 0, steps) == WEIR_OK, "the way to the step failed");
-    countdown = 0;
-    keep_failing = true;
+    weir::recycling::Clear();
+    FailAllocation(0, true);
     weir_txn_free(txn);
-    countdown = -1;
-    keep_failing = false;
+    FailAllocation(-1);
   }
+  weir_engine_free(engine);
+}
+
+// What a process serves after its first requests costs the heap nothing.
+TEST_CASE("a transaction in the long run allocates nothing") {
+  weir_engine* engine = MakeEngine(R"({"weir": 1,
+    "credentials": {"east": {"header": "authorization", "value": "Bearer sk-east-0123456789"}},
+    "backends": {"east": {"url": "http://east.test", "dialect": "openai", "credential": "east"},
+                 "west": {"url": "http://west.test", "dialect": "openai"}},
+    "pools": {"chat": {"members": [{"backend": "east"}, {"backend": "west"}]}},
+    "limits": {
+      "tokens": {"key": "client.ip", "unit": "tokens", "amount": 1000000000000, "per": "1m"},
+      "requests": {"key": "client.ip", "unit": "requests", "amount": 1000000000000, "per": "1m"},
+      "month": {"key": "client.ip", "unit": "tokens", "amount": 1000000000000000,
+                "per": "month"}},
+    "routes": [{"name": "chat", "match": {"path": "/v1/chat/completions"}, "pool": "chat",
+                "auth": "none", "limits": ["tokens", "requests", "month"]}]})");
+  const std::string body = R"({"model":"gpt-4o","messages":[{"role":"user","content":"line\n)" +
+                           std::string(1024, 'a') + R"("}]})";
+  constexpr std::string_view kAnswer =
+      R"({"id":"c1","object":"chat.completion","model":"gpt-4o","choices":[{"index":0,"message":)"
+      R"({"role":"assistant","content":"The gate lets through what the stream below can carry."},)"
+      R"("finish_reason":"stop"}],"usage":{"prompt_tokens":210,"completion_tokens":11,)"
+      R"("total_tokens":221}})";
+  const auto transact = [&] {
+    weir_txn* txn = nullptr;
+    bool good = weir_txn_new(engine, &txn, nullptr) == WEIR_OK;
+    good = good && Run(txn, 0, 1) == WEIR_OK;
+    good = good && weir_txn_request_header(txn, "content-type", 12, "application/json", 16,
+                                           nullptr) == WEIR_OK;
+    good = good && weir_txn_request_body(txn, body.data(), body.size(), nullptr) == WEIR_OK;
+    good = good && weir_txn_request_end(txn, nullptr) == WEIR_OK && Next(txn) == WEIR_OK;
+    good = good && weir_txn_response_head(txn, 200, nullptr) == WEIR_OK;
+    good = good && weir_txn_response_header(txn, "content-type", 12, "application/json", 16,
+                                            nullptr) == WEIR_OK;
+    good = good && Next(txn) == WEIR_OK;
+    good = good && weir_txn_response_body(txn, kAnswer.data(), kAnswer.size(), nullptr) == WEIR_OK;
+    good = good && weir_txn_response_end(txn, nullptr) == WEIR_OK && Next(txn) == WEIR_OK;
+    weir_txn_free(txn);
+    return good;
+  };
+  for (int i = 0; i < 20; ++i) REQUIRE(transact());  // both backends, every meter
+  const uint64_t before = AllocationsOfThisThread();
+  bool good = true;
+  for (int i = 0; i < 200; ++i) good = transact() && good;
+  CHECK(AllocationsOfThisThread() - before == 0);
+  CHECK(good);
   weir_engine_free(engine);
 }
 
@@ -543,10 +537,11 @@ TEST_CASE("nothing is left behind") {
       weir_txn_free(txn);
     }
     weir_engine_free(engine);
+    weir::recycling::Clear();
   };
   cycle();  // whatever is made once for the process
-  const int64_t before = live;
+  const int64_t before = LiveAllocationsOfThisThread();
   cycle();
   cycle();
-  CHECK(live == before);
+  CHECK(LiveAllocationsOfThisThread() == before);
 }

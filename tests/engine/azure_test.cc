@@ -84,7 +84,7 @@ TEST_CASE("retry-after says when the counter is below its limit again") {
   CHECK(Exchange(*classic, At(0), 500) == 200);
   auto refused = Ask(*classic, "vk-red");
   CHECK(Decide(*refused, At(0)).status == 429);
-  const int64_t wait_ms = std::stoll(FindEdit(*refused, "retry-after-ms")->value);
+  const int64_t wait_ms = std::stoll(std::string(FindEdit(*refused, "retry-after-ms")->value));
   // The window forgets in tenths, never early.
   CHECK(wait_ms >= 60000);
   CHECK(wait_ms <= 66000);
