@@ -21,7 +21,6 @@
 
 #include <cstddef>
 #include <limits>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -49,8 +48,8 @@ class RecyclingAllocator {
   RecyclingAllocator(const RecyclingAllocator<Other>& /*other*/) noexcept {}  // NOLINT: implicit
 
   T* allocate(size_t count) {
-    if (count > std::numeric_limits<size_t>::max() / sizeof(T)) throw std::bad_alloc();
-    return static_cast<T*>(recycling::Take(count * sizeof(T)));
+    constexpr size_t kMost = std::numeric_limits<size_t>::max();  // nobody has so much
+    return static_cast<T*>(recycling::Take(count > kMost / sizeof(T) ? kMost : count * sizeof(T)));
   }
   void deallocate(T* memory, size_t count) noexcept { recycling::Give(memory, count * sizeof(T)); }
 
