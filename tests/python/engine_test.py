@@ -143,6 +143,13 @@ class Transactions(unittest.TestCase):
         action.edits = [(HeaderOperation.SET, b"a", b"1"), (HeaderOperation.ADD, b"c", b"3")]
         self.assertEqual(action.edit([(b"A", b"0"), (b"C", b"0")]),
                          [(b"C", b"0"), (b"a", b"1"), (b"c", b"3")])
+        action.edits = [(HeaderOperation.SET, b"a", b"1"), (HeaderOperation.REMOVE, b"b", b""),
+                        (HeaderOperation.SET, b"d", b"")]
+        self.assertEqual(action.edit([(b"A", b"0"), (b"B", b"0"), (b"C", b"0")]),
+                         [(b"C", b"0"), (b"a", b"1"), (b"d", b"")])
+        self.assertEqual(action.edits[1], (HeaderOperation.REMOVE, b"b", b""))
+        action.edits = []
+        self.assertEqual(action.edit([(b"A", b"0")]), [(b"A", b"0")])
 
     def test_closed_engine(self):
         txn = self.engine.transaction()

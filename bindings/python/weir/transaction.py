@@ -56,7 +56,9 @@ HeaderEdit = tuple[HeaderOperation, bytes, bytes]
 _KINDS: dict[int, ActionKind] = {kind.value: kind for kind in ActionKind}
 _OPERATIONS: dict[bytes, HeaderOperation] = {b"%d" % each: each for each in HeaderOperation}
 _operation = _OPERATIONS.__getitem__
-_SET, _REMOVE, _ADD = HeaderOperation.SET, HeaderOperation.REMOVE, HeaderOperation.ADD
+_REMOVE, _ADD = HeaderOperation.REMOVE, HeaderOperation.ADD
+_SETS = b"%d" % HeaderOperation.SET
+_ADDS = b"%d" % HeaderOperation.ADD
 _KIND: int = lib.WEIR_PYTHON_KIND
 _INPUT: int = lib.WEIR_PYTHON_INPUT
 _BODY: int = lib.WEIR_PYTHON_BODY
@@ -92,7 +94,7 @@ class Action:
     body: bytes
     url: str = ""
     target: str = ""
-    edits: Sequence[HeaderEdit] = ()
+    _lines: Sequence[bytes] = (b"",)  # of the edits: operation, name, value; and what ends them
     attempt: int = 0
     call_id: int = 0
     deadline_mono_ns: int = 0
@@ -119,20 +121,32 @@ class Action:
             self.url = record[_RECORD_SIZE:at].decode()
             self.target = record[at:at + target_size].decode("utf-8", "surrogateescape")
             at += target_size
-        lines = record[at:].split(b"\n")
-        self.edits = list(zip(map(_operation, lines[:-1:3]), lines[1::3], lines[2::3]))
+        self._lines = record[at:].split(b"\n")
+
+    @property
+    def edits(self) -> list[HeaderEdit]:
+        """What to do to the headers, in this order; edit() does it."""
+        lines = self._lines
+        return list(zip(map(_operation, lines[:-1:3]), lines[1::3], lines[2::3]))
+
+    @edits.setter
+    def edits(self, edits: Iterable[HeaderEdit]) -> None:
+        self._lines = [part for operation, name, value in edits
+                       for part in (b"%d" % operation, name, value)] + [b""]
 
     def edit(self, headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:
         """These headers with the edits carried out."""
-        edits = self.edits
-        sets = {name: value for operation, name, value in edits if operation is _SET}
-        if len(sets) == len(edits):  # nearly always
-            return [header for header in headers if header[0].lower() not in sets] + [*sets.items()]
-        if len({name for _, name, _ in edits}) != len(edits):
-            return _edit_one_by_one(headers, edits)
-        replaced = {name for operation, name, _ in edits if operation is not _ADD}
-        edited = [header for header in headers if header[0].lower() not in replaced]
-        edited += [(name, value) for operation, name, value in edits if operation is not _REMOVE]
+        lines = self._lines
+        operations = lines[:-1:3]
+        values = dict(zip(lines[1::3], lines[2::3]))
+        if len(values) != len(operations) or _ADDS in operations:
+            return _edit_one_by_one(headers, self.edits)
+        edited = [header for header in headers if header[0].lower() not in values]
+        if operations.count(_SETS) == len(operations):
+            edited += values.items()
+        else:
+            edited += [pair for operation, pair in zip(operations, values.items())
+                       if operation == _SETS]
         return edited
 
     def __repr__(self) -> str:
@@ -152,8 +166,9 @@ def _edit_one_by_one(headers: Iterable[tuple[bytes, bytes]],
 
 def _pairs(headers: Headers) -> tuple[bytes, int, int]:
     """A line for each name and value, the size of it all, and how many pairs there are."""
-    flat: list[Any] = list(chain.from_iterable(
-        headers.items() if isinstance(headers, Mapping) else headers))
+    if type(headers) is not list and isinstance(headers, Mapping):  # asking that takes its time
+        headers = headers.items()
+    flat: list[Any] = list(chain.from_iterable(headers))
     try:
         text = b"\n".join(flat)
     except TypeError:
