@@ -57,7 +57,7 @@ struct Span {
 struct Request {
   Dialect dialect = Dialect::kOpenAi;
   Operation operation = Operation::kChat;
-  std::string model;           // the target's, else the body's; empty when neither names one
+  RecycledString model;        // the target's, else the body's; empty when neither names one
   bool model_in_path = false;  // `model` is the target's
   bool stream = false;         // the body's `stream`; Gemini, Bedrock: the target says it
   bool include_usage = false;  // stream_options.include_usage
@@ -67,10 +67,10 @@ struct Request {
   // Answers the model is to write: n, candidateCount, num_generations; of completions, for each of
   // its prompts max(n, best_of).
   uint64_t n = 1;
-  std::string user;  // user, else safety_identifier; metadata.user_id; empty when not stated
+  RecycledString user;  // user, else safety_identifier; metadata.user_id; empty when not stated
 
   // Where edits go.
-  std::string body_model;       // what the body says, decoded; Rewrite compares with it
+  RecycledString body_model;    // what the body says, decoded; Rewrite compares with it
   Span model_value;             // a JSON string with its quotes, or null
   Span stream_options_value;    // the whole value, an object or null
   Span include_usage_value;     // true, false or null inside it

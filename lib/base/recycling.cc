@@ -39,7 +39,6 @@ constexpr size_t kLeastBytes = 64;
 constexpr size_t kFineBytes = 4096;
 constexpr size_t kFineClasses = 25;
 constexpr size_t kClasses = kFineClasses + 4;
-constexpr size_t kFineSlots = 4;  // for each size; of larger ones there is one
 constexpr size_t kParts = 8;
 
 struct Class {
@@ -67,9 +66,21 @@ static_assert(ClassOf(kMostBytes).index == kClasses - 1 && ClassOf(kMostBytes).b
 
 using Slot = std::atomic<void*>;
 
+// A transaction has many small blocks at a time, and few large ones.
+constexpr size_t SlotsOfClass(size_t index) {
+  constexpr size_t kMany = 16, kSome = 4, kOne = 1;
+  return index <= ClassOf(128).index ? kMany : index < kFineClasses ? kSome : kOne;
+}
+
+// Where the slots of each class begin, and behind the last where they end.
+constexpr std::array<size_t, kClasses + 1> kBegins = [] {
+  std::array<size_t, kClasses + 1> begins = {};
+  for (size_t i = 0; i < kClasses; ++i) begins[i + 1] = begins[i] + SlotsOfClass(i);
+  return begins;
+}();
+
 struct alignas(64) Part {
-  std::array<std::array<Slot, kFineSlots>, kFineClasses> fine;
-  std::array<Slot, kClasses - kFineClasses> coarse;
+  std::array<Slot, kBegins.back()> slots;
 };
 
 // Never destroyed: the host's last transactions may go when the process ends.
@@ -126,9 +137,8 @@ class Shelf {
     return static_cast<size_t>(stack * 0x9E3779B97F4A7C15u >> 61);
   }
   Slots SlotsOf(size_t part, size_t index) {
-    Part& of = parts_[part];
-    Slot* begin = index < kFineClasses ? of.fine[index].data() : &of.coarse[index - kFineClasses];
-    return {begin, begin + (index < kFineClasses ? kFineSlots : 1)};
+    Slot* slots = parts_[part].slots.data();
+    return {slots + kBegins[index], slots + kBegins[index + 1]};
   }
 
   std::array<Part, kParts> parts_{};

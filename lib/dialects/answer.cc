@@ -41,7 +41,7 @@ void Answer::Object(uint32_t choice, TextKind kind, uint32_t part, Value object)
 
 void Answer::Model(Value model) {
   if (!model_.empty() || !model.Is(Type::kString) || model.text().empty()) return;
-  model_ = Bounded(model.text(), kMaxNameBytes);
+  model_ = model.text().substr(0, Utf8Prefix(model.text(), kMaxNameBytes));
 }
 
 void Answer::SeeChoice(uint32_t choice) {

@@ -68,7 +68,7 @@ class Answer {
   void SeeChoice(uint32_t choice);
   void SeeErrorEvent();  // one that is named so, whatever it holds
   Usage usage() const;
-  const std::string& model() const { return model_; }
+  std::string_view model() const { return model_; }
   bool done() const { return done_; }
   bool finished() const { return choices_seen_.any() && choices_open_.none(); }
   // OpenAI gives at most 128 choices; the end of further ones is not watched, their text is read.
@@ -98,7 +98,7 @@ class Answer {
   std::unique_ptr<KeptNumbers> numbers_;
   std::unique_ptr<KeptText> finish_reason_;
   std::unique_ptr<AnswerError> error_;
-  std::string model_;
+  RecycledString model_;
   std::bitset<kMaxChoices> choices_seen_;
   std::bitset<kMaxChoices> choices_open_;
   Event* event_ = nullptr;

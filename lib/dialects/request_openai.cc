@@ -47,7 +47,7 @@ struct Common {
   }
 
   bool ReadUser(RequestReader* reader) const {
-    std::string older;
+    RecycledString older;
     Request& request = reader->request();
     if (!reader->Text(safety_identifier, Place(kBody, "safety_identifier"), &request.user) ||
         !reader->Text(user, Place(kBody, "user"), &older)) {

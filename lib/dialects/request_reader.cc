@@ -118,9 +118,9 @@ bool RequestReader::Needed(Value value, const Place& place, unsigned allowed) {
   return value ? Typed(value, place, allowed) : Missing(place);
 }
 
-bool RequestReader::Text(Value value, const Place& place, std::string* out) {
+bool RequestReader::Text(Value value, const Place& place, RecycledString* out) {
   if (!Typed(value, place, kNull | kText)) return false;
-  if (value.Is(Type::kString)) *out = std::string(value.text());
+  if (value.Is(Type::kString)) *out = value.text();
   return true;
 }
 

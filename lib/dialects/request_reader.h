@@ -55,7 +55,7 @@ class RequestReader {
   bool Needed(json::Value value, const Place& place, unsigned allowed);
 
   // Null and absent leave *out as it is.
-  bool Text(json::Value value, const Place& place, std::string* out);
+  bool Text(json::Value value, const Place& place, RecycledString* out);
   bool Flag(json::Value value, const Place& place, bool* out);
   bool Count(json::Value value, const Place& place, uint64_t least, std::optional<uint64_t>* out);
 

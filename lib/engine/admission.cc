@@ -141,7 +141,7 @@ void TransactionImpl::CountPrompt(const json::Value& body) {
 }
 
 // The same request, of another model.
-bool TransactionImpl::ChangeModel(const std::string& model) {
+bool TransactionImpl::ChangeModel(std::string_view model) {
   if (request_.consumer != nullptr && !request_.consumer->MayUse(model)) return false;
   json::Document body;
   if (!dialects::ReadRequest(target_asked_.dialect, target_asked_.operation, target_asked_,

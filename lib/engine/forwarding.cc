@@ -40,7 +40,7 @@ void TransactionImpl::AppendTarget(const policy::Backend& backend) {
   const bool resource =
       backend.dialect == dialects::Dialect::kGemini && backend.model.find('/') != std::string::npos;
   if (!openai && !resource) {
-    const std::string& model = BackendModel(backend);
+    const std::string_view model = BackendModel(backend);
     target_ += dialects::RewriteTarget(request_.Target(), target_asked_,
                                        model == target_asked_.model ? std::string_view() : model);
     return;
@@ -53,11 +53,11 @@ void TransactionImpl::AppendTarget(const policy::Backend& backend) {
 }
 
 // What the model is called there.
-const std::string& TransactionImpl::BackendModel(const policy::Backend& backend) const {
+std::string_view TransactionImpl::BackendModel(const policy::Backend& backend) const {
   for (const auto& [asked, there] : backend.models) {
     if (asked == request_.model) return there;
   }
-  return backend.model.empty() ? request_.model : backend.model;
+  return backend.model.empty() ? request_.model : std::string_view(backend.model);
 }
 
 std::string TransactionImpl::BackendVersion(const policy::Backend& backend) const {

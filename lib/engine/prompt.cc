@@ -7,15 +7,16 @@
 
 namespace weir::engine {
 
-Counting CountingOf(const policy::Model* stated, const std::string& model) {
+Counting CountingOf(const policy::Model* stated, std::string_view model) {
   const std::string_view encoding = stated != nullptr && !stated->encoding.empty()
                                         ? std::string_view(stated->encoding)
                                         : tokens::EncodingForModel(model);
-  if (const tokens::Tokenizer* own = tokens::Find(encoding)) return {own, true, model};
+  if (const tokens::Tokenizer* own = tokens::Find(encoding))
+    return {own, true, RecycledString(model)};
   const std::string hint = tokens::ModelHint(model);
   const tokens::Tokenizer* like = tokens::Find(tokens::EncodingForModel(hint));
-  if (like != nullptr) return {like, false, hint};
-  return {&tokens::Default(), false, model};
+  if (like != nullptr) return {like, false, RecycledString(hint)};
+  return {&tokens::Default(), false, RecycledString(model)};
 }
 
 uint64_t PrefixHash(const json::Value& body) {

@@ -3,10 +3,11 @@
 #ifndef WEIR_LIB_ENGINE_PROMPT_H_
 #define WEIR_LIB_ENGINE_PROMPT_H_
 
-#include <string>
+#include <string_view>
 
 #include "base/json.h"
 #include "weir/policy.h"
+#include "weir/recycling.h"
 #include "weir/tokens.h"
 
 namespace weir::engine {
@@ -15,11 +16,11 @@ namespace weir::engine {
 struct Counting {
   const tokens::Tokenizer* tokenizer = nullptr;
   bool is_known = false;  // it is the model's own; else one to estimate with
-  std::string model;      // whose formulas hold: itself, or the one at which its name hints
+  RecycledString model;   // whose formulas hold: itself, or the one at which its name hints
 };
 
 // As the policy says, `stated` (null: it does not know the model), else as is publicly known.
-Counting CountingOf(const policy::Model* stated, const std::string& model);
+Counting CountingOf(const policy::Model* stated, std::string_view model);
 
 // A number for what the prompt begins with: tools, system prompt and first message, the parts that
 // a conversation keeps and providers cache. Never 0. `body`: of a request, in any dialect.

@@ -58,7 +58,7 @@ struct Request {
   const policy::Route* route = nullptr;
   policy::Parameters parameters;
   const auth::Consumer* consumer = nullptr;
-  std::string model;
+  std::string_view model;    // lasts: the body's, or a policy's
   std::string_view backend;  // of the attempt under way
 
   std::string QueryParameter(std::string_view name) const;

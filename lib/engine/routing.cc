@@ -70,7 +70,8 @@ bool TransactionImpl::FallBack() {
   const std::vector<policy::Fallback>& fallbacks = MainPool().fallbacks;
   while (fallbacks_tried_ < fallbacks.size()) {
     const policy::Fallback& fallback = fallbacks[fallbacks_tried_++];
-    const std::string& model = fallback.model.empty() ? model_asked_ : fallback.model;
+    const std::string_view model =
+        fallback.model.empty() ? model_asked_ : std::string_view(fallback.model);
     if (model != request_.model && (!asked_ || !ChangeModel(model))) continue;
     if (CountsDollars() && !IsPriced()) continue;  // it would be free
     EnterPool(fallback.pool);
@@ -132,8 +133,10 @@ breaker::Circuit TransactionImpl::CircuitOf(uint32_t backend) const {
   const policy::Backend& found = plan().backends[backend];
   if (HasOneCircuit(found)) return generation_->circuits[backend];
   const bool is_known = model_ != nullptr || counting_.is_known;
-  const std::string_view model = is_known ? std::string_view(BackendModel(found)) : "*";
-  return generation_->breaker->Find(Concat({found.name, "/", model}), backend, now_);
+  const std::string_view model = is_known ? BackendModel(found) : "*";
+  RecycledString name(found.name);
+  name.append("/").append(model);
+  return generation_->breaker->Find(name, backend, now_);
 }
 
 bool TransactionImpl::HasOneCircuit(const policy::Backend& backend) const {

@@ -125,7 +125,7 @@ class TransactionImpl : public Transaction, public Recycled {
   std::optional<Action> ReadRequest();
   std::optional<Action> ReadCounted();
   void CountPrompt(const json::Value& body);
-  bool ChangeModel(const std::string& model);
+  bool ChangeModel(std::string_view model);
 
   // caching.cc
   void PrepareCaching(const json::Value& body);
@@ -210,7 +210,7 @@ class TransactionImpl : public Transaction, public Recycled {
   // forwarding.cc
   Action Send(Attempt* attempt);
   void AppendTarget(const policy::Backend& backend);
-  const std::string& BackendModel(const policy::Backend& backend) const;
+  std::string_view BackendModel(const policy::Backend& backend) const;
   std::string BackendVersion(const policy::Backend& backend) const;
   void EditForBackend(const policy::Backend& backend);
   void SetCredential(const policy::Backend& backend);
@@ -319,8 +319,8 @@ class TransactionImpl : public Transaction, public Recycled {
 
   std::unique_ptr<Caching> caching_;  // of a route that has a cache
 
-  std::string model_asked_;  // before any fallback
-  uint32_t pool_ = 0;        // the route's, or a fallback's: index into the plan's
+  std::string_view model_asked_;  // before any fallback
+  uint32_t pool_ = 0;             // the route's, or a fallback's: index into the plan's
   size_t fallbacks_tried_ = 0;
   RecycledVector<Attempt> attempts_;
   size_t max_attempts_ = 0;

@@ -493,10 +493,12 @@ TEST_CASE("a transaction in the long run allocates nothing") {
                 "per": "month"}},
     "routes": [{"name": "chat", "match": {"path": "/v1/chat/completions"}, "pool": "chat",
                 "auth": "none", "limits": ["tokens", "requests", "month"]}]})");
-  const std::string body = R"({"model":"gpt-4o","messages":[{"role":"user","content":"line\n)" +
-                           std::string(1024, 'a') + R"("}]})";
+  const std::string body =
+      R"({"model":"gpt-4o-mini-2024-07-18","messages":[{"role":"user","content":"line\n)" +
+      std::string(1024, 'a') + R"("}]})";
   constexpr std::string_view kAnswer =
-      R"({"id":"c1","object":"chat.completion","model":"gpt-4o","choices":[{"index":0,"message":)"
+      R"({"id":"c1","object":"chat.completion","model":"gpt-4o-mini-2024-07-18",)"
+      R"("choices":[{"index":0,"message":)"
       R"({"role":"assistant","content":"The gate lets through what the stream below can carry."},)"
       R"("finish_reason":"stop"}],"usage":{"prompt_tokens":210,"completion_tokens":11,)"
       R"("total_tokens":221}})";

@@ -17,12 +17,12 @@ struct RequestFixture {
   std::string target{};
   std::string body{};
   // What it says.
-  std::string model{};
+  RecycledString model{};
   bool stream = false;
   bool include_usage = false;
   std::optional<uint64_t> max_output_tokens{};
   uint64_t n = 1;
-  std::string user{};
+  RecycledString user{};
 };
 
 inline const std::string kDeployment = "/openai/deployments/gpt-4o/chat/completions?api-version=1";
