@@ -57,7 +57,7 @@ std::string Answering(const std::string& text, const std::string& finish = "stop
 
 std::string HeaderOf(const Transaction& txn, std::string_view name) {
   for (const HeaderEdit& edit : txn.headers()) {
-    if (edit.name == name) return edit.value;
+    if (edit.name == name) return std::string(edit.value);
   }
   return {};
 }

@@ -102,8 +102,8 @@ bool ForAnswers(const std::string& file, Operation operation, const Each& each) 
     const json::Value choice = request["tool_choice"];
     if (!answer.known || (!answer.text && !answer.calls) || choice.Is(json::Type::kObject)) return;
     Billed billed;
-    billed.missing =
-        static_cast<int64_t>(stated) - static_cast<int64_t>(counts.Billed(answer.cut_short));
+    billed.missing = static_cast<int64_t>(stated) -
+                     static_cast<int64_t>(counts.Billed(counts.Total(), answer.cut_short));
     billed.beside_text = static_cast<int64_t>(stated) - static_cast<int64_t>(counts.Total());
     billed.text = answer.text;
     billed.calls = answer.calls;
@@ -208,27 +208,29 @@ TEST_CASE("one call, several calls, calls in a wrapper") {
     const AnswerFrame frame = FrameOf(kModel, Operation::kChat, true);
     StreamCounts one(tokens::Find("o200k_base"), frame);
     WriteCall(&one, 0, 0, "get_weather", compact, size);
-    CHECK(one.Billed(false) == 7 + N(".get_weather") + N(compact));
-    CHECK(one.Billed(true) == one.Billed(false));
+    CHECK(one.Billed(one.Total(), false) == 7 + N(".get_weather") + N(compact));
+    CHECK(one.Billed(one.Total(), true) == one.Billed(one.Total(), false));
     CHECK(one.IsExact());
 
     // Blanks behind colons: the model called a wrapper.
     StreamCounts blanks(tokens::Find("o200k_base"), frame);
     WriteCall(&blanks, 0, 0, "get_weather", a, size);
-    CHECK(blanks.Billed(false) == 10 + N(open + "get_weather" + middle + compact + "}]}"));
+    CHECK(blanks.Billed(blanks.Total(), false) ==
+          10 + N(open + "get_weather" + middle + compact + "}]}"));
 
     StreamCounts two(tokens::Find("o200k_base"), FrameOf(kModel, Operation::kResponses, true));
     WriteCall(&two, 0, 1, "get_weather", a, size);
     WriteCall(&two, 0, 2, "now", b, size);
-    CHECK(two.Billed(false) == 11 + N(open + "get_weather" + middle + compact +
-                                      R"(},{"recipient_name":"functions.now)" + middle + "{}}]}"));
-    CHECK(two.Billed(true) + 1 == two.Billed(false));
+    CHECK(two.Billed(two.Total(), false) ==
+          11 + N(open + "get_weather" + middle + compact + R"(},{"recipient_name":"functions.now)" +
+                 middle + "{}}]}"));
+    CHECK(two.Billed(two.Total(), true) + 1 == two.Billed(two.Total(), false));
 
     // Each choice for itself.
     StreamCounts choices(tokens::Find("o200k_base"), frame);
     WriteCall(&choices, 0, 0, "now", b, size);
     WriteCall(&choices, 1, 0, "now", b, size);
-    CHECK(choices.Billed(false) == 2 * (7 + N(".now") + N(b)));
+    CHECK(choices.Billed(choices.Total(), false) == 2 * (7 + N(".now") + N(b)));
     CHECK(choices.IsExact());
   }
 }
@@ -239,8 +241,9 @@ TEST_CASE("the early models' calls stand by themselves") {
                                                Dialect::kOpenAi, Operation::kChat, true));
   WriteCall(&counts, 0, 0, "f", "{\n  \"a\": 1\n}", 3);
   WriteCall(&counts, 0, 1, "g", "{}", 1);
-  CHECK(counts.Billed(false) == 8 + tokenizer->Count(".f") + tokenizer->Count(".g") +
-                                    tokenizer->Count("{\n  \"a\": 1\n}") + tokenizer->Count("{}"));
+  CHECK(counts.Billed(counts.Total(), false) ==
+        8 + tokenizer->Count(".f") + tokenizer->Count(".g") + tokenizer->Count("{\n  \"a\": 1\n}") +
+            tokenizer->Count("{}"));
 }
 
 TEST_CASE("what cannot be known of an answer is no exact count") {
@@ -251,7 +254,7 @@ TEST_CASE("what cannot be known of an answer is no exact count") {
     counts.Text({0, TextKind::kReasoning, 0, "hm"});
     counts.Text({0, TextKind::kContent, 0, "yes"});
     CHECK_FALSE(counts.IsExact());
-    CHECK(counts.Billed(false) == N("hm") + N("yes") + 1);
+    CHECK(counts.Billed(counts.Total(), false) == N("hm") + N("yes") + 1);
   }
   SECTION("a text and a call") {
     StreamCounts counts(tokenizer, frame);
@@ -259,7 +262,7 @@ TEST_CASE("what cannot be known of an answer is no exact count") {
     CHECK(counts.IsExact());
     WriteCall(&counts, 0, 0, "f", "{}", 2);
     CHECK_FALSE(counts.IsExact());
-    CHECK(counts.Billed(false) == N("yes") + 1 + 7 + N(".f") + N("{}"));
+    CHECK(counts.Billed(counts.Total(), false) == N("yes") + 1 + 7 + N(".f") + N("{}"));
   }
   SECTION("more choices than are told apart") {
     StreamCounts counts(tokenizer, frame);
@@ -267,14 +270,14 @@ TEST_CASE("what cannot be known of an answer is no exact count") {
       counts.Text({choice, TextKind::kContent, 0, "yes"});
     }
     CHECK_FALSE(counts.IsExact());
-    CHECK(counts.Billed(false) == counts.Total());
+    CHECK(counts.Billed(counts.Total(), false) == counts.Total());
   }
   SECTION("endless arguments") {
     StreamCounts counts(tokenizer, frame);
     const std::string text(1000, ' ');
     for (int i = 0; i < 1000; ++i) WriteCall(&counts, 0, 0, "", text, 1000);
     CHECK_FALSE(counts.IsExact());
-    CHECK(counts.Billed(false) == counts.Total());
+    CHECK(counts.Billed(counts.Total(), false) == counts.Total());
   }
   SECTION("no frame is known") {
     StreamCounts counts(tokenizer);
@@ -282,12 +285,12 @@ TEST_CASE("what cannot be known of an answer is no exact count") {
     CHECK(counts.IsExact());
     WriteCall(&counts, 0, 0, "f", "{}", 2);
     CHECK_FALSE(counts.IsExact());
-    CHECK(counts.Billed(false) == counts.Total());
+    CHECK(counts.Billed(counts.Total(), false) == counts.Total());
   }
   SECTION("no tokenizer") {
     StreamCounts counts(nullptr, frame);
     counts.Text({0, TextKind::kContent, 0, "yes it is"});
-    CHECK(counts.Billed(false) == counts.Total());
+    CHECK(counts.Billed(counts.Total(), false) == counts.Total());
     CHECK_FALSE(counts.IsExact());
   }
 }
