@@ -68,7 +68,20 @@ std::string WithoutAnnotations(std::string_view unit) {
   return plain;
 }
 
-// The words of a unit: "By/s" → "bytes_per_second"; empty when there is no suffix.
+}  // namespace
+
+std::string_view KindName(Kind kind) {
+  switch (kind) {
+    case Kind::kCounter:
+      return "counter";
+    case Kind::kGauge:
+      return "gauge";
+    case Kind::kHistogram:
+      break;
+  }
+  return "histogram";
+}
+
 std::string UnitWords(std::string_view unit, Kind kind) {
   if (unit == "1") return kind == Kind::kGauge ? "ratio" : "";
   const std::string without = WithoutAnnotations(unit);
@@ -82,20 +95,6 @@ std::string UnitWords(std::string_view unit, Kind kind) {
   words.append(words.empty() ? "per_" : "_per_");
   AppendMapped(FullWord(kPerUnits, plain.substr(slash + 1)), false, &words);
   return words;
-}
-
-}  // namespace
-
-std::string_view KindName(Kind kind) {
-  switch (kind) {
-    case Kind::kCounter:
-      return "counter";
-    case Kind::kGauge:
-      return "gauge";
-    case Kind::kHistogram:
-      break;
-  }
-  return "histogram";
 }
 
 std::string PrometheusName(std::string_view name, std::string_view unit, Kind kind) {

@@ -1,5 +1,3 @@
-#include "weir/metrics.h"
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -9,264 +7,214 @@
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "base/text.h"
-#include "metrics/names.h"
-#include "metrics/series.h"
-#include "metrics/text.h"
+#include "metrics/arena.h"
+#include "metrics/cursor.h"
+#include "metrics/export.h"
+#include "metrics/family.h"
+#include "metrics/prometheus.h"
+#include "metrics/reading.h"
+#include "weir/metrics.h"
 
 namespace weir::metrics {
 namespace {
 
-bool IsPowerOfTen(uint64_t scale) {
-  if (scale == 0) return false;
-  while (scale % 10 == 0) scale /= 10;
-  return scale == 1;
+Group LoneGroup(const Family& family, Kind kind, absl::Span<const uint64_t> bounds,
+                uint64_t scale) {
+  Instrument instrument;
+  instrument.kind = kind;
+  instrument.name = family.name;
+  instrument.help = family.help;
+  instrument.unit = family.unit;
+  instrument.scale = scale;
+  instrument.bounds.assign(bounds.begin(), bounds.end());
+  return {family.name, family.labels, {std::move(instrument)}, family.max_series};
 }
 
-// A family as registered, with its series.
-struct Entry {
-  Entry(Family spec, Kind family_kind, uint64_t family_scale, std::vector<uint64_t> family_bounds)
-      : family(std::move(spec)),
-        kind(family_kind),
-        scale(family_scale),
-        bounds(std::move(family_bounds)),
-        name(PrometheusName(family.name, family.unit, kind)),
-        series(family.labels.size(), kind == Kind::kHistogram ? bounds.size() + 1 : 0,
-               family.max_series) {
-    for (const std::string& label : family.labels) labels.push_back(PrometheusLabel(label));
-  }
-
-  bool SameAs(const Entry& other) const {
-    return kind == other.kind && scale == other.scale && bounds == other.bounds &&
-           family.unit == other.family.unit && family.labels == other.family.labels;
-  }
-
-  // The names its lines have.
-  std::vector<std::string> SampleNames() const {
-    if (kind != Kind::kHistogram) return {name};
-    return {name, name + "_bucket", name + "_sum", name + "_count"};
-  }
-
-  const Family family;
-  const Kind kind;
-  const uint64_t scale;
-  const std::vector<uint64_t> bounds;
-  const std::string name;
-  std::vector<std::string> labels;
-  SeriesSet series;
-};
-
-absl::Status CheckLabels(const Entry& entry) {
-  const std::string& family = entry.family.name;
-  for (size_t i = 0; i < entry.labels.size(); ++i) {
-    const std::string& label = entry.labels[i];
-    if (label.empty()) {
-      return absl::InvalidArgumentError(Concat({"family '", family, "' has an empty label name"}));
-    }
-    if (entry.kind == Kind::kHistogram && label == "le") {
-      return absl::InvalidArgumentError(
-          Concat({"histogram '", family, "' cannot have the label 'le', which its buckets use"}));
-    }
-    const auto same = std::find(entry.labels.begin(), entry.labels.begin() + i, label);
-    if (same != entry.labels.begin() + i) {
-      const std::string& first = entry.family.labels[same - entry.labels.begin()];
-      return absl::InvalidArgumentError(
-          Concat({"family '", family, "' has labels '", first, "' and '", entry.family.labels[i],
-                  "', both written as '", label, "'"}));
-    }
-  }
-  return absl::OkStatus();
+void AddTo(Word* cells, const Meter& meter, uint32_t point, uint64_t by) {
+  AddToSum(cells + meter.first_word + point * meter.point_words, by);
 }
 
-absl::Status Check(const Entry& entry) {
-  const std::string& name = entry.family.name;
-  if (name.empty()) return absl::InvalidArgumentError("a family needs a name");
-  if (entry.labels.size() > static_cast<size_t>(kMaxLabels)) {
-    return absl::InvalidArgumentError(Concat({"family '", name, "' has more than 16 labels"}));
-  }
-  if (!IsPowerOfTen(entry.scale) || entry.scale > 1'000'000'000'000'000'000u) {
-    return absl::InvalidArgumentError(
-        Concat({"family '", name, "' needs a scale that is a power of ten up to 10^18"}));
-  }
-  if (entry.bounds.size() > static_cast<size_t>(kMaxBounds)) {
-    return absl::InvalidArgumentError(Concat({"family '", name, "' has more than 256 bounds"}));
-  }
-  const auto unordered = std::adjacent_find(entry.bounds.begin(), entry.bounds.end(),
-                                            [](uint64_t a, uint64_t b) { return a >= b; });
-  if (unordered != entry.bounds.end()) {
-    return absl::InvalidArgumentError(
-        Concat({"the bounds of family '", name, "' do not ascend strictly"}));
-  }
-  return CheckLabels(entry);
-}
-
-absl::Status CheckApart(const Entry& entry, const Entry& existing) {
-  const std::vector<std::string> taken = existing.SampleNames();
-  for (const std::string& sample : entry.SampleNames()) {
-    if (std::find(taken.begin(), taken.end(), sample) == taken.end()) continue;
-    return absl::InvalidArgumentError(
-        Concat({"families '", existing.family.name, "' and '", entry.family.name,
-                "' are both written as '", sample, "'"}));
-  }
-  return absl::OkStatus();
-}
-
-// {a="…",b="…"} without the braces.
-void WriteLabels(const Entry& entry, const Series& series, std::string* out) {
-  for (size_t i = 0; i < entry.labels.size(); ++i) {
-    if (i != 0) out->push_back(',');
-    out->append(entry.labels[i]).append("=\"");
-    AppendLabelValue(series.label(i), out);
-    out->push_back('"');
+void ObserveIn(Word* cells, const Meter& meter, uint32_t point, uint64_t value,
+               const Exemplar* exemplar) {
+  Word* words = cells + meter.first_word + point * meter.point_words;
+  const std::vector<uint64_t>& bounds = meter.spec.bounds;
+  const auto bound = std::lower_bound(bounds.begin(), bounds.end(), value);
+  words[bound - bounds.begin()].fetch_add(1, std::memory_order_relaxed);
+  words += meter.sum_word();
+  AddToSum(words, value);
+  if (exemplar != nullptr && meter.spec.exemplars) {
+    WriteExemplar(*exemplar, value, words + kSumWords);
   }
 }
 
-// The start of a line: name, suffix, labels, blank. `le` is empty where there is none.
-void WriteHead(const Entry& entry, std::string_view suffix, std::string_view labels,
-               std::string_view le, std::string* out) {
-  out->append(entry.name).append(suffix);
-  if (!labels.empty() || !le.empty()) {
-    out->append("{").append(labels);
-    if (!le.empty()) out->append(labels.empty() ? "le=\"" : ",le=\"").append(le).append("\"");
-    out->append("}");
-  }
-  out->push_back(' ');
-}
-
-void WriteGauge(int64_t value, uint64_t scale, std::string* out) {
-  if (value < 0) out->push_back('-');
-  const auto bits = static_cast<uint64_t>(value);
-  AppendDecimal(value < 0 ? -bits : bits, scale, out);
-}
-
-void WriteHistogram(const Entry& entry, const Series& series, std::string_view labels,
-                    const std::vector<std::string>& les, std::string* out) {
-  uint128 count = 0;
-  for (size_t i = 0; i < les.size(); ++i) {
-    count += series.buckets[i].load(std::memory_order_relaxed);
-    WriteHead(entry, "_bucket", labels, les[i], out);
-    AppendInteger(count, out);
-    out->push_back('\n');
-  }
-  WriteHead(entry, "_sum", labels, {}, out);
-  AppendDecimal(series.sum.Total(), entry.scale, out);
-  out->push_back('\n');
-  WriteHead(entry, "_count", labels, {}, out);
-  AppendInteger(count, out);
-  out->push_back('\n');
-}
-
-void WriteFamily(const Entry& entry, std::string* out) {
-  const std::vector<const Series*> all = entry.series.Sorted();
-  if (all.empty()) return;
-  out->append("# HELP ").append(entry.name).append(" ");
-  AppendHelp(entry.family.help, out);
-  out->append("\n# TYPE ").append(entry.name).append(" ");
-  out->append(KindName(entry.kind)).append("\n");
-  std::vector<std::string> les;
-  for (uint64_t bound : entry.bounds) AppendDecimal(bound, entry.scale, &les.emplace_back());
-  les.emplace_back("+Inf");
-  std::string labels;
-  for (const Series* series : all) {
-    labels.clear();
-    WriteLabels(entry, *series, &labels);
-    if (entry.kind == Kind::kHistogram) {
-      WriteHistogram(entry, *series, labels, les, out);
-      continue;
-    }
-    WriteHead(entry, {}, labels, {}, out);
-    if (entry.kind == Kind::kGauge) {
-      WriteGauge(series->gauge.load(std::memory_order_relaxed), entry.scale, out);
-    } else {
-      AppendDecimal(series->sum.Total(), entry.scale, out);
-    }
-    out->push_back('\n');
-  }
+std::string_view CursorName(ExportFormat format) {
+  return format == ExportFormat::kTrack ? "track" : "otlp_delta";
 }
 
 class RegistryImpl final : public Registry {
  public:
+  // `own`: a segment that nobody else keeps.
+  RegistryImpl(Arena arena, state::Segment* segment, std::unique_ptr<state::Segment> own)
+      : own_(std::move(own)), segment_(segment), arena_(arena) {}
+
   absl::StatusOr<FamilyId> AddCounter(const Family& family) override {
-    return Add(
-        std::make_unique<Entry>(family, Kind::kCounter, family.scale, std::vector<uint64_t>()));
+    return Add(std::make_unique<Entry>(LoneGroup(family, Kind::kCounter, {}, family.scale), true));
   }
 
   absl::StatusOr<FamilyId> AddGauge(const Family& family) override {
-    return Add(
-        std::make_unique<Entry>(family, Kind::kGauge, family.scale, std::vector<uint64_t>()));
+    return Add(std::make_unique<Entry>(LoneGroup(family, Kind::kGauge, {}, family.scale), true));
   }
 
   absl::StatusOr<FamilyId> AddHistogram(const Family& family, absl::Span<const uint64_t> bounds,
                                         uint64_t scale) override {
-    return Add(std::make_unique<Entry>(family, Kind::kHistogram, scale,
-                                       std::vector<uint64_t>(bounds.begin(), bounds.end())));
+    return Add(std::make_unique<Entry>(LoneGroup(family, Kind::kHistogram, bounds, scale), true));
+  }
+
+  absl::StatusOr<FamilyId> AddGroup(const Group& group) override {
+    return Add(std::make_unique<Entry>(group, false));
   }
 
   void Increment(FamilyId id, absl::Span<const std::string_view> labels, uint64_t by) override {
-    Entry* entry = Find(id, Kind::kCounter, labels);
-    if (entry != nullptr) entry->series.Get(labels)->sum.Add(by);
+    Entry* entry = FindEntry(id, Kind::kCounter, labels);
+    if (entry != nullptr) AddTo(Cells(entry, labels), entry->meters()[0], 0, by);
   }
 
   void Set(FamilyId id, absl::Span<const std::string_view> labels, int64_t value) override {
-    Entry* entry = Find(id, Kind::kGauge, labels);
+    Entry* entry = FindEntry(id, Kind::kGauge, labels);
     if (entry == nullptr) return;
-    entry->series.Get(labels)->gauge.store(value, std::memory_order_relaxed);
+    // One copy for all: the last one counts.
+    arena_.CellsOf(*entry->Get(arena_, labels), 0)
+        ->store(static_cast<uint64_t>(value), std::memory_order_relaxed);
   }
 
   void Observe(FamilyId id, absl::Span<const std::string_view> labels, uint64_t value) override {
-    Entry* entry = Find(id, Kind::kHistogram, labels);
-    if (entry == nullptr) return;
-    const auto bound = std::lower_bound(entry->bounds.begin(), entry->bounds.end(), value);
-    Series* series = entry->series.Get(labels);
-    series->buckets[bound - entry->bounds.begin()].fetch_add(1, std::memory_order_relaxed);
-    series->sum.Add(value);
+    Entry* entry = FindEntry(id, Kind::kHistogram, labels);
+    if (entry != nullptr) ObserveIn(Cells(entry, labels), entry->meters()[0], 0, value, nullptr);
   }
 
-  std::string PrometheusText() const override {
-    std::string text;
-    for (const auto& slot : entries_) {
-      const Entry* entry = slot.load(std::memory_order_acquire);
-      if (entry == nullptr) break;
-      WriteFamily(*entry, &text);
+  Handle Find(FamilyId group, absl::Span<const std::string_view> labels) override {
+    Entry* entry = EntryOf(group);
+    if (entry == nullptr || entry->is_lone() || entry->labels().size() != labels.size()) return {};
+    return {Cells(entry, labels), entry};
+  }
+
+  void Increment(Handle handle, uint32_t instrument, uint32_t point, uint64_t by) override {
+    const Meter* meter = MeterOf(handle, instrument, point, Kind::kCounter);
+    if (meter != nullptr) AddTo(static_cast<Word*>(handle.cells), *meter, point, by);
+  }
+
+  void Observe(Handle handle, uint32_t instrument, uint32_t point, uint64_t value,
+               const Exemplar* exemplar) override {
+    const Meter* meter = MeterOf(handle, instrument, point, Kind::kHistogram);
+    if (meter != nullptr) {
+      ObserveIn(static_cast<Word*>(handle.cells), *meter, point, value, exemplar);
     }
+  }
+
+  void NoteTime(int64_t unix_ns) override { arena_.NoteTime(unix_ns); }
+
+  std::string Text(TextFormat format) const override {
+    std::string text;
+    const LiveReading live(arena_);
+    for (const Entry* entry : Entries()) WriteText(*entry, arena_, live, format, &text);
+    if (format == TextFormat::kOpenMetrics) text.append("# EOF\n");
     return text;
   }
 
+  absl::StatusOr<Batch> Export(ExportFormat format, const ExportOptions& options,
+                               Now now) override {
+    const std::vector<Entry*> entries = Entries();
+    if (format == ExportFormat::kOtlpCumulative) {
+      const int64_t start = arena_.start_unix_ns();
+      return Batch{0, WriteOtlp(entries, arena_, LiveReading(arena_), options,
+                                {start == 0 ? now.unix_ns : start, now.unix_ns, false})};
+    }
+    auto cursor = Cursor::Open(segment_, CursorName(format), arena_);
+    if (!cursor.ok()) return cursor.status();
+    const auto write = format == ExportFormat::kTrack ? WriteTrack : WriteOtlp;
+    return cursor->Tell(entries, arena_, now.unix_ns,
+                        [&](const Reading& reading, const Interval& interval) {
+                          return write(entries, arena_, reading, options, interval);
+                        });
+  }
+
+  absl::Status Acknowledge(ExportFormat format, uint64_t number) override {
+    auto cursor = Cursor::Open(segment_, CursorName(format), arena_);
+    if (!cursor.ok()) return cursor.status();
+    if (format != ExportFormat::kOtlpCumulative && cursor->Acknowledge(number)) {
+      return absl::OkStatus();
+    }
+    return absl::FailedPreconditionError(
+        Concat({"no batch ", std::to_string(number), " is under way"}));
+  }
+
  private:
-  Entry* Find(FamilyId id, Kind kind, absl::Span<const std::string_view> labels) const {
-    if (id >= entries_.size()) return nullptr;
-    Entry* entry = entries_[id].load(std::memory_order_acquire);
-    if (entry == nullptr || entry->kind != kind || entry->labels.size() != labels.size()) {
+  Word* Cells(Entry* entry, absl::Span<const std::string_view> labels) const {
+    return arena_.CellsOf(entry->Get(arena_, labels), entry->words());
+  }
+
+  Entry* EntryOf(FamilyId id) const {
+    return id < entries_.size() ? entries_[id].load(std::memory_order_acquire) : nullptr;
+  }
+
+  // The family `id` if the call fits it.
+  Entry* FindEntry(FamilyId id, Kind kind, absl::Span<const std::string_view> labels) const {
+    Entry* entry = EntryOf(id);
+    if (entry == nullptr || !entry->is_lone() || entry->kind() != kind ||
+        entry->labels().size() != labels.size()) {
       return nullptr;
     }
     return entry;
   }
 
+  static const Meter* MeterOf(Handle handle, uint32_t instrument, uint32_t point, Kind kind) {
+    if (handle.cells == nullptr) return nullptr;
+    const auto& meters = static_cast<const Entry*>(handle.group)->meters();
+    if (instrument >= meters.size()) return nullptr;
+    const Meter& meter = meters[instrument];
+    return meter.spec.kind == kind && point < meter.points ? &meter : nullptr;
+  }
+
+  std::vector<Entry*> Entries() const {
+    std::vector<Entry*> entries;
+    for (const auto& slot : entries_) {
+      Entry* entry = slot.load(std::memory_order_acquire);
+      if (entry == nullptr) break;
+      entries.push_back(entry);
+    }
+    return entries;
+  }
+
   absl::StatusOr<FamilyId> Add(std::unique_ptr<Entry> entry) {
-    if (absl::Status status = Check(*entry); !status.ok()) return status;
+    if (absl::Status status = entry->Check(); !status.ok()) return status;
     MutexLock lock(&mutex_);
     for (size_t i = 0; i < owned_.size(); ++i) {
       Entry& existing = *owned_[i];
-      if (existing.family.name != entry->family.name) {
-        if (absl::Status status = CheckApart(*entry, existing); !status.ok()) return status;
+      if (existing.name() != entry->name()) {
+        if (absl::Status status = entry->CheckApart(existing); !status.ok()) return status;
         continue;
       }
       if (!existing.SameAs(*entry)) {
         return absl::AlreadyExistsError(
-            Concat({"family '", entry->family.name,
+            Concat({"family '", entry->name(),
                     "' exists with another kind, unit, scale, labels or bounds"}));
       }
-      existing.series.set_max_series(entry->family.max_series);
+      existing.set_max_series(entry->max_series());
       return static_cast<FamilyId>(i);
     }
     if (owned_.size() == entries_.size()) {
       return absl::ResourceExhaustedError("a registry holds at most 1024 families");
     }
+    if (absl::Status status = entry->Settle(arena_); !status.ok()) return status;
     const auto id = static_cast<FamilyId>(owned_.size());
     owned_.push_back(std::move(entry));
     entries_[id].store(owned_.back().get(), std::memory_order_release);
     return id;
   }
 
+  const std::unique_ptr<state::Segment> own_;
+  state::Segment* const segment_;
+  const Arena arena_;
   std::array<std::atomic<Entry*>, kMaxFamilies> entries_{};
   Mutex mutex_;
   std::vector<std::unique_ptr<Entry>> owned_ ABSL_GUARDED_BY(mutex_);
@@ -274,6 +222,23 @@ class RegistryImpl final : public Registry {
 
 }  // namespace
 
-std::unique_ptr<Registry> Registry::Create() { return std::make_unique<RegistryImpl>(); }
+std::unique_ptr<Registry> Registry::Create(size_t bytes) {
+  // The directory of a segment, the numbers, and the cursors of both kinds of deltas: memory is
+  // used as it is touched.
+  constexpr size_t kDirectory = size_t{512} << 10;
+  bytes = std::max(bytes, kMinBytes);
+  auto segment = state::Segment::CreatePrivate({.bytes = kDirectory + 5 * bytes + (64 << 10)});
+  if (!segment.ok()) return nullptr;
+  auto arena = Arena::Open(segment->get(), bytes);
+  if (!arena.ok()) return nullptr;
+  state::Segment* borrowed = segment->get();
+  return std::make_unique<RegistryImpl>(*arena, borrowed, *std::move(segment));
+}
+
+absl::StatusOr<std::unique_ptr<Registry>> Registry::Open(state::Segment* segment, size_t bytes) {
+  auto arena = Arena::Open(segment, bytes);
+  if (!arena.ok()) return arena.status();
+  return std::make_unique<RegistryImpl>(*arena, segment, nullptr);
+}
 
 }  // namespace weir::metrics
