@@ -37,6 +37,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "weir/base.h"
+#include "weir/metrics.h"
 #include "weir/policy.h"
 
 namespace weir::engine {
@@ -123,6 +124,10 @@ class Transaction {
   virtual std::string_view body() const = 0;    // to send, to reply with, or to relay
   virtual absl::Span<const HeaderEdit> headers() const = 0;
 
+  // Time that weir took in this exchange, as the host measured it round its calls: it reads no
+  // clock. All of it together becomes one observation of weir.overhead when this is destroyed.
+  virtual void AddOverhead(int64_t ns) = 0;
+
   // What was decided and why, as one JSON object without credentials or prompt text.
   virtual std::string Explain() const = 0;
 };
@@ -147,7 +152,17 @@ class Engine {
   virtual absl::Status OverrideLimit(std::string_view limit, std::optional<std::string_view> key,
                                      uint64_t amount, int64_t for_ns, Now now) = 0;
 
-  virtual std::string MetricsText() const = 0;        // Prometheus text format 0.0.4
+  // What all processes that share the state have counted: weir/metrics.h. With a policy whose
+  // meters have other dimensions, what is labelled with them begins anew.
+  virtual std::string MetricsText(metrics::TextFormat format) const = 0;
+  std::string MetricsText() const { return MetricsText(metrics::TextFormat::kPrometheus); }
+  // A batch to send, and that it arrived: metrics::Registry::Export. Where options.dimensions are
+  // empty, labels are called as Azure API Management calls its dimensions ("Backend ID").
+  virtual absl::StatusOr<metrics::Batch> ExportMetrics(metrics::ExportFormat format,
+                                                       const metrics::ExportOptions& options,
+                                                       Now now) = 0;
+  virtual absl::Status AcknowledgeMetrics(metrics::ExportFormat format, uint64_t number) = 0;
+
   virtual std::string StatusJson(Now now) const = 0;  // backends, their circuits, and pools
   // Circuits that tripped, half-opened or were reset since the change of that number, in all
   // processes that share the state, as breaker::ChangesJson tells them: for alerts and logs.

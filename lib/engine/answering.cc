@@ -137,14 +137,13 @@ void TransactionImpl::StartMeter() {
 
 // Takes in what was fed since the last decision; if bytes are left out, body_ becomes the others.
 void TransactionImpl::ReadFedBytes() {
-  if (!fed_.empty() && !first_bytes_seen_) {
-    first_bytes_seen_ = true;
+  if (!fed_.empty() && !first_bytes_mono_ns_) {
+    first_bytes_mono_ns_ = now_.mono_ns;
     const int64_t took_ns = ElapsedNs(attempt().sent_mono_ns, now_.mono_ns);
     if (answer_status_ >= 200 && answer_status_ < 300) {
       generation_->pools[attempt().pool]->FirstToken(static_cast<int>(attempt().member), took_ns,
                                                      now_);
     }
-    TryToMeter([&] { generation_->instruments->TimeToFirstToken(MeterLabels(), took_ns); });
   }
   if (answer_status_ >= 200 && answer_status_ < 300) LearnId(fed_);
   if (meter_ != nullptr && !meter_failed_) {

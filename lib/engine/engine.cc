@@ -14,9 +14,10 @@
 namespace weir::engine {
 namespace {
 
-// What the tables of counters, circuits, cursors and lines need, with room to spare.
+// What the tables of counters, circuits, cursors and lines need, with room to spare; and metrics,
+// with the two copies of them that one export of deltas keeps.
 constexpr uint64_t kBytesPerCounter = 1024;
-constexpr uint64_t kBytesForTheRest = uint64_t{8} << 20;
+constexpr uint64_t kBytesForTheRest = (uint64_t{8} << 20) + 3 * metrics::kDefaultBytes;
 constexpr uint64_t kBytesPerCache = uint64_t{2} << 20;  // beside its max_bytes: flights, alignment
 
 class EngineImpl : public Engine {
@@ -52,8 +53,18 @@ class EngineImpl : public Engine {
     return generation->limiter->Override(found.rule, key, amount, for_ns, now);
   }
 
-  std::string MetricsText() const override {
-    return Current()->instruments->registry().PrometheusText();
+  std::string MetricsText(metrics::TextFormat format) const override {
+    return Current()->instruments->registry().Text(format);
+  }
+
+  absl::StatusOr<metrics::Batch> ExportMetrics(metrics::ExportFormat format,
+                                               const metrics::ExportOptions& options,
+                                               Now now) override {
+    return Current()->instruments->Export(format, options, now);
+  }
+
+  absl::Status AcknowledgeMetrics(metrics::ExportFormat format, uint64_t number) override {
+    return Current()->instruments->registry().Acknowledge(format, number);
   }
 
   std::string StatusJson(Now now) const override;

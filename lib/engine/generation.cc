@@ -80,7 +80,7 @@ absl::StatusOr<std::shared_ptr<const Generation>> Generation::Make(
   for (const policy::Pool& pool : plan.pools) {
     if (absl::Status status = made->MakePool(pool, options); !status.ok()) return status;
   }
-  auto instruments = Instruments::Make(plan, previous_instruments);
+  auto instruments = Instruments::Make(made->segment.get(), plan, previous_instruments);
   if (!instruments.ok()) return instruments.status();
   made->instruments = *std::move(instruments);
   return std::shared_ptr<const Generation>(std::move(made));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "absl/status/statusor.h"
 #include "weir/metrics.h"
 #include "weir/policy.h"
+#include "weir/state.h"
+#include "weir/usage.h"
 
 namespace weir::engine {
 
@@ -25,51 +28,84 @@ void TryToMeter(Meter&& meter) noexcept {
   }
 }
 
+// What an exchange came to in tokens: what is told of it, each with how it is known.
+struct MeteredUsage {
+  uint64_t input = 0, output = 0;
+  dialects::Provenance input_provenance = dialects::Provenance::kEstimated;
+  dialects::Provenance output_provenance = dialects::Provenance::kEstimated;
+  const dialects::Usage* stated = nullptr;      // by the provider; never null
+  std::optional<uint64_t> cost_micro_usd = {};  // nullopt: no price is known
+  bool is_priced = false;                       // the policy knows prices at all
+};
+
+// One exchange, told once, at its end. What is absent is unknown, or does not apply: it leaves no
+// mark, a 0 would.
+struct MeteredExchange {
+  int status = 0;
+  int64_t duration_ns = 0;
+  std::optional<int64_t> first_token_ns = {};
+  std::optional<int64_t> per_output_token_ns = {};
+  std::optional<MeteredUsage> usage = {};
+  std::optional<metrics::Exemplar> exemplar = {};
+};
+
 class Instruments {
  public:
   // What every exchange's series are labelled with. `custom` has one value per name in
   // custom_labels().
   struct Labels {
-    std::string_view route, consumer, model, backend;
+    std::string_view route, consumer, operation, provider, model, backend;
     absl::InlinedVector<std::string_view, 6> custom;
   };
 
-  // The registry of `previous` is kept, and with it every count, unless the policy's dimensions or
-  // bounds changed: series cannot change their labels, so then they begin anew.
+  // Counts in `segment`, with all processes that map it; where it has no room, in this process
+  // alone, and weir.degraded says so. The registry of `previous` is kept unless the policy's
+  // dimensions changed: series cannot change their labels, so then they begin anew.
   static absl::StatusOr<std::shared_ptr<Instruments>> Make(
-      const policy::Plan& plan, const std::shared_ptr<Instruments>& previous);
+      state::Segment* segment, const policy::Plan& plan,
+      const std::shared_ptr<Instruments>& previous);
 
   // The labels that the policy's meters add, each once, in the order of the document.
   const std::vector<std::string>& custom_labels() const { return custom_labels_; }
   const metrics::Registry& registry() const { return *registry_; }
+  metrics::Registry& registry() { return *registry_; }
 
-  void TokenUsage(const Labels& labels, std::string_view token_type, uint64_t count);
-  void OperationDuration(const Labels& labels, int64_t ns);
-  void TimeToFirstToken(const Labels& labels, int64_t ns);
-  void Request(const Labels& labels, int status);
-  void UnknownUsage(const Labels& labels);
+  // As Registry::Export, with Azure's names for the dimensions where `options` has none.
+  absl::StatusOr<metrics::Batch> Export(metrics::ExportFormat format,
+                                        metrics::ExportOptions options, Now now);
+
+  void Exchange(const Labels& labels, const MeteredExchange& exchange, Now now);
   void UsageAnomaly(std::string_view backend);
-  // provenance: "exact", "provider", "estimated" or "upper_bound".
-  void Counted(std::string_view token_type, std::string_view provenance, uint64_t count);
   void LimitDecision(std::string_view limit, std::string_view decision);
   void Attempt(std::string_view backend, std::string_view outcome);
   void BreakerEvent(std::string_view backend, std::string_view event, int state);
+  // result: "hit" or "miss"; reason: why ("exact", "semantic"; "no_entry", "guard", …).
+  void RecordCache(std::string_view result, std::string_view reason);
+  // What a hit did not cost.
+  void CacheSaved(std::string_view reason, uint64_t tokens, std::optional<uint64_t> micro_usd);
+  // Something works less well than it should, or does again.
+  void Degraded(std::string_view reason, bool is_degraded);
+  // weir's own time in one exchange, by stage; "total" is all of it.
+  void Overhead(std::string_view stage, int64_t ns);
 
  private:
   struct Families {
-    metrics::FamilyId token_usage = 0, duration = 0, first_token = 0, requests = 0, unknown = 0;
-    metrics::FamilyId anomalies = 0, counted = 0, decisions = 0, attempts = 0, breaker_events = 0;
-    metrics::FamilyId breaker_state = 0;
+    metrics::FamilyId exchange = 0, anomalies = 0, decisions = 0, attempts = 0;
+    metrics::FamilyId breaker_events = 0, breaker_state = 0, cache = 0, cache_tokens = 0;
+    metrics::FamilyId cache_cost = 0, degraded = 0, overhead = 0;
   };
   absl::Status AddFamilies(uint32_t max_series);
-  // Route, consumer, model, backend, the custom ones, then `last` if it is not empty.
-  using LabelValues = absl::InlinedVector<std::string_view, metrics::kMaxLabels>;
-  LabelValues Values(const Labels& labels, std::string_view last) const;
+  void Usage(metrics::Handle handle, const MeteredUsage& usage, const metrics::Exemplar* exemplar);
 
   std::shared_ptr<metrics::Registry> registry_;
   std::vector<std::string> custom_labels_;
   Families families_;
 };
+
+// OpenTelemetry's words for what is asked and of whom: "chat", "generate_content"; "openai",
+// "azure.ai.openai".
+std::string_view GenAiOperation(dialects::Operation operation, dialects::Dialect dialect);
+std::string_view GenAiProvider(dialects::Dialect dialect);
 
 }  // namespace weir::engine
 

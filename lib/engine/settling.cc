@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/saturating.h"
+#include "base/time.h"
+#include "engine/costs.h"
 #include "engine/transaction.h"
 
 namespace weir::engine {
@@ -41,7 +43,7 @@ void TransactionImpl::SettleAnswer(std::string_view outcome, const breaker::Outc
   const bool success = answer_status_ >= 200 && answer_status_ < 300;
   SettleLimits(*used_, success && outcome == "ok");
   if (IsCounted() && (success || used_->prompt != 0 || used_->completion != 0)) {
-    TryToMeter([&] { MeterUsage(*used_); });
+    is_usage_metered_ = true;
   }
 }
 
@@ -104,22 +106,57 @@ Instruments::Labels TransactionImpl::MeterLabels() {
   Instruments::Labels labels;
   labels.route = request_.route == nullptr ? std::string_view() : request_.route->name;
   if (request_.consumer != nullptr) labels.consumer = request_.consumer->id;
-  labels.model = request_.model;
+  labels.model = ModelLabel();
   labels.backend = request_.backend;
+  if (request_.route != nullptr && request_.route->operation) {
+    const dialects::Dialect dialect = attempts_.empty()
+                                          ? request_.route->dialect
+                                          : plan().backends[attempts_[current_].backend].dialect;
+    labels.operation = GenAiOperation(*request_.route->operation, request_.route->dialect);
+    labels.provider = GenAiProvider(dialect);
+  }
   labels.custom.assign(dimensions_->begin(), dimensions_->end());
   return labels;
 }
 
-void TransactionImpl::MeterUsage(const Used& used) {
+// A model that neither the policy knows nor any backend answered for is somebody's invention.
+std::string_view TransactionImpl::ModelLabel() const {
+  if (model_ != nullptr) return model_->name;
+  const bool is_answered = answer_status_ >= 200 && answer_status_ < 300;
+  return request_.model.empty() || is_answered ? std::string_view(request_.model) : "other";
+}
+
+MeteredUsage TransactionImpl::UsageToMeter() const {
+  MeteredUsage usage;
+  usage.input = used_->prompt;
+  usage.output = used_->completion;
+  usage.input_provenance = used_->prompt_provenance;
+  usage.output_provenance = used_->completion_provenance;
+  usage.stated = &metered_.usage;
+  usage.cost_micro_usd = PriceOf(model_, *used_);
+  usage.is_priced = std::any_of(plan().models.begin(), plan().models.end(),
+                                [](const policy::Model& model) { return model.price_input; });
+  return usage;
+}
+
+void TransactionImpl::MeterExchange(int status) {
   Instruments& instruments = *generation_->instruments;
+  MeteredExchange exchange;
+  exchange.status = status;
+  exchange.duration_ns = now_.mono_ns - *started_mono_ns_;
+  exchange.exemplar = metrics::ParseTraceparent(request_.headers.Get("traceparent"), now_.unix_ns);
+  const bool is_success = status >= 200 && status < 300;
+  if (is_usage_metered_) exchange.usage = UsageToMeter();
+  if (is_success && is_stream_ && first_bytes_mono_ns_) {
+    exchange.first_token_ns = ElapsedNs(attempts_[current_].sent_mono_ns, *first_bytes_mono_ns_);
+    if (used_ && used_->completion > 1) {
+      exchange.per_output_token_ns = ElapsedNs(*first_bytes_mono_ns_, now_.mono_ns) /
+                                     static_cast<int64_t>(used_->completion - 1);
+    }
+  }
   const Instruments::Labels labels = MeterLabels();
-  instruments.TokenUsage(labels, "input", used.prompt);
-  instruments.TokenUsage(labels, "output", used.completion);
-  instruments.Counted("input", dialects::ProvenanceName(used.prompt_provenance), used.prompt);
-  instruments.Counted("output", dialects::ProvenanceName(used.completion_provenance),
-                      used.completion);
-  if (!metered_.usage.prompt || !metered_.usage.completion) instruments.UnknownUsage(labels);
-  if (metered_.anomaly) instruments.UsageAnomaly(labels.backend);
+  instruments.Exchange(labels, exchange, now_);
+  if (is_usage_metered_ && metered_.anomaly) instruments.UsageAnomaly(labels.backend);
 }
 
 // The transaction is over; `status` is what the client was answered with.
@@ -130,11 +167,7 @@ void TransactionImpl::End(int status) {
   LandFlight();
   replied_status_ = status;
   if (!started_mono_ns_) return;  // never decided upon: nothing happened
-  TryToMeter([&] {
-    const Instruments::Labels labels = MeterLabels();
-    generation_->instruments->Request(labels, status);
-    generation_->instruments->OperationDuration(labels, now_.mono_ns - *started_mono_ns_);
-  });
+  TryToMeter([&] { MeterExchange(status); });
 }
 
 }  // namespace weir::engine

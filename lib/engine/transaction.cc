@@ -26,6 +26,7 @@ TransactionImpl::~TransactionImpl() {
   } catch (...) {
     phase_ = Phase::kEnded;
   }
+  if (overhead_ns_ > 0) generation_->instruments->Overhead("total", overhead_ns_);
 }
 
 void TransactionImpl::Close() {

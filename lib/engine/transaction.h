@@ -65,6 +65,7 @@ class TransactionImpl : public Transaction, public Recycled {
   std::string_view target() const override { return target_; }
   std::string_view body() const override { return sent_.empty() ? body_ : sent_; }
   absl::Span<const HeaderEdit> headers() const override { return edits_; }
+  void AddOverhead(int64_t ns) override { overhead_ns_ = SaturatingAdd(overhead_ns_, ns); }
   std::string Explain() const override;
 
  private:
@@ -258,7 +259,9 @@ class TransactionImpl : public Transaction, public Recycled {
   void SettleAnswer(std::string_view outcome, const breaker::Outcome* told);
   void SettleLimits(const Used& used, bool learn);
   void ReleaseLimits();
-  void MeterUsage(const Used& used);
+  std::string_view ModelLabel() const;
+  MeteredUsage UsageToMeter() const;
+  void MeterExchange(int status);
   void End(int status);
   void FindDimensions();
   Instruments::Labels MeterLabels();
@@ -341,7 +344,7 @@ class TransactionImpl : public Transaction, public Recycled {
   Failure failure_ = Failure::kReset;
   bool answer_ended_ = false;
   RecycledString fed_;  // bytes of the answer since the last Next
-  bool first_bytes_seen_ = false;
+  std::optional<int64_t> first_bytes_mono_ns_;
   std::string answer_begin_;  // until it has told the answer's id
   bool has_learned_id_ = false;
   std::unique_ptr<metering::StreamMeter> meter_;  // of an answer that is counted
@@ -350,10 +353,12 @@ class TransactionImpl : public Transaction, public Recycled {
   bool is_stream_ = false;                        // the answer is events
   bool is_encoded_ = false;                       // and bytes of our own cannot follow it
   std::optional<Used> used_;
+  bool is_usage_metered_ = false;
   metering::Metered metered_;  // what the answer came to, once it is settled
   // The values of the policy's dimensions, once one was metered.
   std::optional<RecycledVector<std::string_view>> dimensions_;
   int replied_status_ = 0;
+  int64_t overhead_ns_ = 0;  // as the host measured it
 
   // Views of the last action.
   std::string_view url_;

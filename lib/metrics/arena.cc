@@ -135,7 +135,9 @@ ABSL_ATTRIBUTE_NOINLINE Word* Arena::MoreCells(Series* series, uint32_t shard, s
   auto& header = *reinterpret_cast<ArenaHeader*>(base_);
   const state::LockHolder lock(header.lock, *identity_);
   uint32_t line = series->cells[shard].load(std::memory_order_relaxed);
-  if (line == 0) line = Take(words * sizeof(Word));
+  // The other half is for series: copies are only speed.
+  const bool has_room = header.used_lines.load(std::memory_order_relaxed) < header.lines / 2;
+  if (line == 0 && has_room) line = Take(words * sizeof(Word));
   // Without room for more copies, threads share the first.
   if (line == 0) line = series->cells[0].load(std::memory_order_relaxed);
   series->cells[shard].store(line, std::memory_order_release);
