@@ -197,7 +197,7 @@ absl::StatusOr<std::shared_ptr<Instruments>> Instruments::Make(
     state::Segment* segment, const policy::Plan& plan,
     const std::shared_ptr<Instruments>& previous) {
   auto made = std::make_shared<Instruments>();
-  uint32_t max_series = 2000;
+  uint32_t max_series = plan.meters.empty() ? metrics::Group().max_series : 0;
   for (const policy::Meter& meter : plan.meters) {
     max_series = std::max(max_series, meter.max_series);
     for (const policy::Dimension& dimension : meter.dimensions) {

@@ -24,6 +24,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "base/json.h"
+#include "base/saturating.h"
 #include "base/text_arena.h"
 #include "engine/caching.h"
 #include "engine/first_byte.h"

@@ -8,9 +8,29 @@
 namespace weir::policy {
 namespace {
 
-// Labels that weir's own instruments have; a dimension may not take their names.
-constexpr std::string_view kOwnLabels[] = {"route",   "consumer",          "model",
-                                           "backend", "gen_ai.token.type", "status"};
+// Labels that weir's own instruments have, as Prometheus spells them; a dimension may not be
+// spelled as one of them.
+constexpr std::string_view kOwnLabels[] = {"route",
+                                           "consumer",
+                                           "gen_ai_operation_name",
+                                           "gen_ai_provider_name",
+                                           "gen_ai_request_model",
+                                           "backend",
+                                           "error_type",
+                                           "gen_ai_token_type",
+                                           "category",
+                                           "provenance",
+                                           "status",
+                                           "le"};
+
+std::string Spelled(std::string_view label) {
+  std::string spelled(label);
+  for (char& c : spelled) {
+    const bool stays = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!stays) c = '_';
+  }
+  return spelled;
+}
 
 // One part of a path between slashes; false when a parameter stands where none may.
 bool ReadSegment(std::string_view segment, PathPattern* path) {
@@ -43,8 +63,9 @@ void Compiler::ReadMeter(std::string_view name, const Place& place) {
       {{"dimensions",
         [&](const Place& at) {
           reader_.Map(at, [&](std::string_view label, const Place& value) {
+            const std::string spelled = Spelled(label);
             for (std::string_view own : kOwnLabels) {
-              if (own == label) {
+              if (own == spelled) {
                 reader_.Complain(value, Concat({"\"", label, "\" is a dimension already"}));
               }
             }

@@ -19,7 +19,8 @@ weir_packages=(
   libsentencepiece-dev libutf8proc-dev             # and may be built without: tokenizers,
   zlib1g-dev libbrotli-dev libzstd-dev             # content codings
   catch2 libjansson-dev sentencepiece python3      # what its tests use
-  libbenchmark-dev                                 # what its benchmarks use
+  python3-prometheus-client                        # and whose reader checks its metrics
+  libbenchmark-dev prometheus-cpp-dev              # what its benchmarks use, and stand beside
   libcpp-httplib-dev curl                          # what its examples use
   dpkg-dev file                                    # what its Debian packages are made with
 )
@@ -36,6 +37,7 @@ weir_packages+=(
 weir_ci_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   python3-venv                                     # the Python client in tests/clients
+  prometheus                                       # its promtool reads the metrics
   lintian abigail-tools mypy                       # what looks packages, ABI and types over
 )
 
