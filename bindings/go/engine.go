@@ -68,12 +68,27 @@ func (e *Engine) Reload(policy *Policy) error {
 	})
 }
 
-// Metrics are in Prometheus' text format 0.0.4.
+// Metrics are in Prometheus' text format 0.0.4, of all processes that share the state.
 func (e *Engine) Metrics() ([]byte, error) {
 	return readText(
 		func(b *C.char, capacity C.size_t, needed *C.size_t, r *C.weir_error) C.weir_status {
 			return C.weir_engine_metrics(e.c, b, capacity, needed, r)
 		})
+}
+
+// MetricsAs are the metrics as a scraper's Accept header asks for them, OpenMetrics 1.0.0 or
+// Prometheus text, and the content type to answer with.
+func (e *Engine) MetricsAs(accept string) (contentType string, text []byte, err error) {
+	header, headerSize := textOf(accept)
+	var kind *C.char
+	text, err = readText(
+		func(b *C.char, capacity C.size_t, needed *C.size_t, r *C.weir_error) C.weir_status {
+			return C.weir_engine_metrics_as(e.c, header, headerSize, &kind, b, capacity, needed, r)
+		})
+	if err != nil {
+		return "", nil, err
+	}
+	return C.GoString(kind), text, nil
 }
 
 // Status is the state of backends and pools as a JSON object.

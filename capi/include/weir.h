@@ -183,9 +183,51 @@ WEIR_API weir_status weir_engine_new(weir_policy* policy, const weir_engine_opti
 WEIR_API weir_status weir_engine_reload(weir_engine* engine, weir_policy* policy,
                                         weir_error* error);
 
-/* The metrics in Prometheus text format 0.0.4. Threads: any. */
+/* The metrics in Prometheus text format 0.0.4, of all processes that share the state. Threads: any.
+ */
 WEIR_API weir_status weir_engine_metrics(weir_engine* engine, char* buffer, size_t capacity,
                                          size_t* needed, weir_error* error);
+
+/* The same in the form that a scraper's Accept header asks for (empty: there is none): OpenMetrics
+ * 1.0.0 with exemplars, or Prometheus text. `content_type` is what to answer with, static and
+ * NUL-terminated. Threads: any. */
+WEIR_API weir_status weir_engine_metrics_as(weir_engine* engine, const char* accept,
+                                            size_t accept_size, const char** content_type,
+                                            char* buffer, size_t capacity, size_t* needed,
+                                            weir_error* error);
+
+/* In what form metrics are sent. */
+enum {
+  WEIR_EXPORT_OTLP_CUMULATIVE = 1, /* OTLP/HTTP JSON: all since counting began */
+  WEIR_EXPORT_OTLP_DELTA = 2,      /* the same, what came since the last batch that arrived */
+  WEIR_EXPORT_TRACK = 3            /* Application Insights' track, an envelope a line; deltas */
+};
+
+typedef struct weir_export_options {
+  uint32_t size;            /* sizeof(weir_export_options) */
+  uint32_t format;          /* WEIR_EXPORT_… */
+  const char* service_name; /* OTLP: the resource's service.name; empty: none */
+  size_t service_name_size;
+  const char* instrumentation_key; /* TRACK: iKey */
+  size_t instrumentation_key_size;
+  const char* metric_namespace; /* TRACK; empty: "API Management" */
+  size_t metric_namespace_size;
+} weir_export_options;
+
+/* A batch of metrics for the host to send. No bytes: nothing is to be sent. Of deltas, the same
+ * bytes come again, in whichever process asks, until weir_engine_acknowledge_metrics says that the
+ * batch `number` arrived; so a batch that is lost, or whose sender is killed, is neither lost nor
+ * told twice. 0: there is nothing to acknowledge. RESOURCE_EXHAUSTED: the state has no room for
+ * what deltas need, 16 MiB a format. Threads: any. */
+WEIR_API weir_status weir_engine_export_metrics(weir_engine* engine,
+                                                const weir_export_options* options,
+                                                const weir_now* now, uint64_t* number, char* buffer,
+                                                size_t capacity, size_t* needed, weir_error* error);
+
+/* The batch arrived. FAILED_PRECONDITION: it is not under way, acknowledged already for instance.
+ * Threads: any. */
+WEIR_API weir_status weir_engine_acknowledge_metrics(weir_engine* engine, uint32_t format,
+                                                     uint64_t number, weir_error* error);
 
 /* The state of backends (their circuits: state, since, why, until) and of pools (who is usable, why
  * not, until when, what is under way) as one JSON object. Threads: any. */
@@ -363,6 +405,11 @@ enum {
 WEIR_API weir_status weir_txn_header(const weir_txn* txn, uint32_t index, int32_t* operation,
                                      const char** name, size_t* name_size, const char** value,
                                      size_t* value_size);
+
+/* Time that weir took in this exchange, measured by the host round its calls: weir reads no clock.
+ * What is said of one transaction is added up, and becomes one observation of weir.overhead when it
+ * is freed. A negative `ns` is INVALID_ARGUMENT. */
+WEIR_API weir_status weir_txn_add_overhead(weir_txn* txn, int64_t ns, weir_error* error);
 
 /* What was decided and why, as one JSON object: route, consumer, model, attempts, limits, usage
  * with its provenance, status. No credential and no prompt text is in it. May be asked at any time;

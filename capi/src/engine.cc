@@ -17,6 +17,14 @@ using weir::capi::ReadPath;
 using weir::capi::ReadSized;
 using weir::capi::View;
 
+bool IsExportFormat(uint32_t format) {
+  return format >= WEIR_EXPORT_OTLP_CUMULATIVE && format <= WEIR_EXPORT_TRACK;
+}
+
+weir_status UnknownFormat(weir_error* error) {
+  return Fail(error, WEIR_INVALID_ARGUMENT, "no such format of metrics");
+}
+
 }  // namespace
 
 const char* weir_version(void) { return weir::Version(); }
@@ -66,6 +74,63 @@ weir_status weir_engine_metrics(weir_engine* engine, char* buffer, size_t capaci
   }
   return Guard(error, [&]() -> weir_status {
     return CopyOut(engine->engine->MetricsText(), buffer, capacity, needed, error);
+  });
+}
+
+weir_status weir_engine_metrics_as(weir_engine* engine, const char* accept, size_t accept_size,
+                                   const char** content_type, char* buffer, size_t capacity,
+                                   size_t* needed, weir_error* error) {
+  if (engine == nullptr || content_type == nullptr || !IsText(accept, accept_size) ||
+      !IsText(buffer, capacity) || needed == nullptr) {
+    return NullArgument(error);
+  }
+  return Guard(error, [&]() -> weir_status {
+    const auto format = weir::metrics::NegotiateText(View(accept, accept_size));
+    *content_type = weir::metrics::ContentType(format).data();
+    return CopyOut(engine->engine->MetricsText(format), buffer, capacity, needed, error);
+  });
+}
+
+weir_status weir_engine_export_metrics(weir_engine* engine, const weir_export_options* options,
+                                       const weir_now* now, uint64_t* number, char* buffer,
+                                       size_t capacity, size_t* needed, weir_error* error) {
+  if (engine == nullptr || options == nullptr || now == nullptr || number == nullptr ||
+      !IsText(buffer, capacity) || needed == nullptr) {
+    return NullArgument(error);
+  }
+  weir_export_options read;
+  if (const weir_status status = ReadSized(options, &read, error); status != WEIR_OK) return status;
+  if (!IsText(read.service_name, read.service_name_size) ||
+      !IsText(read.instrumentation_key, read.instrumentation_key_size) ||
+      !IsText(read.metric_namespace, read.metric_namespace_size)) {
+    return NullArgument(error);
+  }
+  if (!IsExportFormat(read.format)) return UnknownFormat(error);
+  return Guard(error, [&]() -> weir_status {
+    weir::metrics::ExportOptions made;
+    if (read.service_name_size != 0) {
+      made.resource.emplace_back("service.name", View(read.service_name, read.service_name_size));
+    }
+    made.instrumentation_key = View(read.instrumentation_key, read.instrumentation_key_size);
+    if (read.metric_namespace_size != 0) {
+      made.metric_namespace = View(read.metric_namespace, read.metric_namespace_size);
+    }
+    const auto batch = engine->engine->ExportMetrics(
+        static_cast<weir::metrics::ExportFormat>(read.format), made, At(*now));
+    if (!batch.ok()) return Fail(error, batch.status());
+    *number = batch->number;
+    return CopyOut(batch->bytes, buffer, capacity, needed, error);
+  });
+}
+
+weir_status weir_engine_acknowledge_metrics(weir_engine* engine, uint32_t format, uint64_t number,
+                                            weir_error* error) {
+  if (engine == nullptr) return NullArgument(error);
+  if (!IsExportFormat(format)) return UnknownFormat(error);
+  return Guard(error, [&]() -> weir_status {
+    const absl::Status status = engine->engine->AcknowledgeMetrics(
+        static_cast<weir::metrics::ExportFormat>(format), number);
+    return status.ok() ? WEIR_OK : Fail(error, status);
   });
 }
 

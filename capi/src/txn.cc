@@ -147,6 +147,14 @@ weir_status weir_txn_client_left(weir_txn* txn, const weir_now* now, weir_error*
   });
 }
 
+weir_status weir_txn_add_overhead(weir_txn* txn, int64_t ns, weir_error* error) {
+  if (ns < 0) return Fail(error, WEIR_INVALID_ARGUMENT, "a time that weir took is not below 0");
+  return FeedTxn(txn, error, [&](weir::engine::Transaction& fed) {
+    fed.AddOverhead(ns);
+    return absl::OkStatus();
+  });
+}
+
 weir_status weir_txn_next(weir_txn* txn, const weir_now* now, weir_action* action,
                           weir_error* error) {
   if (txn == nullptr || now == nullptr || action == nullptr) return NullArgument(error);

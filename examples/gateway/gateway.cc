@@ -87,7 +87,9 @@ void Gateway::AddRoutes() {
   using httplib::ContentReader;
   using httplib::Request;
   using httplib::Response;
-  server_->Get("/metrics", [this](const Request&, Response& response) { ServeMetrics(&response); });
+  server_->Get("/metrics", [this](const Request& request, Response& response) {
+    ServeMetrics(request, &response);
+  });
   server_->Get("/healthz", [this](const Request&, Response& response) { ServeHealth(&response); });
   const auto without_body = [this](const Request& request, Response& response) {
     Exchange::Serve(std::make_shared<Exchange>(&shared_, request), nullptr, &response);
@@ -104,14 +106,17 @@ void Gateway::AddRoutes() {
   server_->Delete(".*", with_body);
 }
 
-void Gateway::ServeMetrics(httplib::Response* response) {
+void Gateway::ServeMetrics(const httplib::Request& request, httplib::Response* response) {
   weir_error error = NewError();
+  const std::string accept = request.get_header_value("Accept");
+  const char* type = "text/plain";
   const std::optional<std::string> text =
       FetchText([&](char* buffer, size_t capacity, size_t* needed) {
-        return weir_engine_metrics(engine_.get(), buffer, capacity, needed, &error);
+        return weir_engine_metrics_as(engine_.get(), accept.data(), accept.size(), &type, buffer,
+                                      capacity, needed, &error);
       });
   if (!text.has_value()) response->status = 500;
-  response->set_content(text.value_or(error.message), "text/plain; version=0.0.4");
+  response->set_content(text.value_or(error.message), type);
 }
 
 void Gateway::ServeHealth(httplib::Response* response) {

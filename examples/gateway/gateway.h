@@ -34,7 +34,7 @@ class Gateway {
   std::string MakeEngine();
   std::string MakeServer();
   void AddRoutes();
-  void ServeMetrics(httplib::Response* response);
+  void ServeMetrics(const httplib::Request& request, httplib::Response* response);
   void ServeHealth(httplib::Response* response);
 
   const Options options_;

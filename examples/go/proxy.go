@@ -13,15 +13,18 @@ import (
 // newHandler serves the proxy, its metrics and its health.
 func newHandler(engine *weir.Engine) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/metrics", written("text/plain; version=0.0.4", engine.Metrics))
-	mux.HandleFunc("/healthz", written("application/json", engine.Status))
+	mux.HandleFunc("/metrics", written(engine.MetricsAs))
+	mux.HandleFunc("/healthz", written(func(string) (string, []byte, error) {
+		status, err := engine.Status()
+		return "application/json", status, err
+	}))
 	mux.Handle("/", newProxy(engine))
 	return mux
 }
 
-func written(kind string, text func() ([]byte, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		body, err := text()
+func written(text func(accept string) (string, []byte, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		kind, body, err := text(r.Header.Get("Accept"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return

@@ -84,7 +84,7 @@ class Proxy:
         if scope["type"] == "lifespan":
             await self.live(receive, send)
         elif scope["type"] == "http" and scope["path"] == "/metrics":
-            await self.send_metrics(send)
+            await self.send_metrics(dict(scope["headers"]).get(b"accept", b""), send)
         else:
             await self.governed(scope, receive, send)
 
@@ -133,10 +133,11 @@ class Proxy:
         except weir.WeirError as error:
             logging.error("the old policy stays: %s:\n%s", self.policy_path, error)
 
-    async def send_metrics(self, send):
+    async def send_metrics(self, accept, send):
+        kind, text = self.engine.metrics_as(accept.decode("latin-1"))
         await send({"type": "http.response.start", "status": 200,
-                    "headers": [(b"content-type", b"text/plain; version=0.0.4")]})
-        await send({"type": "http.response.body", "body": self.engine.metrics().encode()})
+                    "headers": [(b"content-type", kind.encode())]})
+        await send({"type": "http.response.body", "body": text.encode()})
 
     def write_log(self, explanation):
         print(json.dumps(explanation, separators=(",", ":")), flush=True)

@@ -186,6 +186,25 @@ TEST_CASE("every allocation of the calls at load may fail") {
   FailEach(
       "engine_metrics",
       [&] { return weir_engine_metrics(engine, buffer, sizeof(buffer), &needed, nullptr); }, [] {});
+  const char* type = nullptr;
+  FailEach(
+      "engine_metrics_as",
+      [&] {
+        return weir_engine_metrics_as(engine, "application/openmetrics-text", 28, &type, buffer,
+                                      sizeof(buffer), &needed, nullptr);
+      },
+      [] {});
+  const weir_now now = {1, 1};
+  const weir_export_options delta = {
+      sizeof(delta), WEIR_EXPORT_OTLP_DELTA, "gw", 2, nullptr, 0, nullptr, 0};
+  uint64_t number = 0;
+  FailEach(
+      "engine_export_metrics",
+      [&] {
+        return weir_engine_export_metrics(engine, &delta, &now, &number, buffer, sizeof(buffer),
+                                          &needed, nullptr);
+      },
+      [] {});
   weir_txn* txn = nullptr;
   FailEach(
       "txn_new", [&] { return weir_txn_new(engine, &txn, nullptr); },

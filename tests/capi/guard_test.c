@@ -32,6 +32,9 @@ static void test_null_handles(void) {
   BAD(weir_engine_new(NULL, NULL, &engine, &error));
   BAD(weir_engine_reload(NULL, NULL, &error));
   BAD(weir_engine_metrics(NULL, buffer, sizeof(buffer), &size, &error));
+  BAD(weir_engine_metrics_as(NULL, "", 0, &view, buffer, sizeof(buffer), &size, &error));
+  BAD(weir_engine_acknowledge_metrics(NULL, WEIR_EXPORT_TRACK, 1, &error));
+  BAD(weir_txn_add_overhead(NULL, 1, &error));
   BAD(weir_engine_changes_json(NULL, 0, buffer, sizeof(buffer), &size, &error));
   BAD(weir_engine_status(NULL, &now, buffer, sizeof(buffer), &size, &error));
   BAD(weir_engine_override_limit(NULL, "a", 1, NULL, 0, 1, 1, &now, &error));
@@ -96,6 +99,21 @@ static void test_null_outputs(weir_engine* engine) {
   BAD(weir_key_hash("", 0, "k", 1, buffer, sizeof(buffer), NULL, &error));
   BAD(weir_engine_new(policy, NULL, NULL, &error));
   BAD(weir_engine_metrics(engine, buffer, sizeof(buffer), NULL, &error));
+  BAD(weir_engine_metrics_as(engine, "", 0, NULL, buffer, sizeof(buffer), &size, &error));
+  BAD(weir_engine_metrics_as(engine, "", 0, &view, buffer, sizeof(buffer), NULL, &error));
+  weir_export_options how = {.size = sizeof(how), .format = WEIR_EXPORT_TRACK};
+  uint64_t batch = 0;
+  BAD(weir_engine_export_metrics(engine, NULL, &now, &batch, buffer, 8, &size, &error));
+  BAD(weir_engine_export_metrics(engine, &how, NULL, &batch, buffer, 8, &size, &error));
+  BAD(weir_engine_export_metrics(engine, &how, &now, NULL, buffer, 8, &size, &error));
+  BAD(weir_engine_export_metrics(engine, &how, &now, &batch, buffer, 8, NULL, &error));
+  how.service_name_size = 1;
+  BAD(weir_engine_export_metrics(engine, &how, &now, &batch, buffer, 8, &size, &error));
+  how.service_name_size = 0;
+  how.format = 9;
+  BAD(weir_engine_export_metrics(engine, &how, &now, &batch, buffer, 8, &size, &error));
+  BAD(weir_engine_acknowledge_metrics(engine, 0, 1, &error));
+  BAD(weir_txn_add_overhead(txn, -1, &error));
   BAD(weir_engine_status(engine, NULL, buffer, sizeof(buffer), &size, &error));
   BAD(weir_engine_override_limit(engine, "a", 1, NULL, 0, 1, 1, NULL, &error));
   BAD(weir_engine_override_limit(engine, NULL, 1, NULL, 0, 1, 1, &now, &error));
@@ -117,6 +135,7 @@ static void test_null_outputs(weir_engine* engine) {
   BAD(weir_txn_request_head(txn, NULL, 3, "/", 1, "", 0, &error));
   BAD(weir_txn_request_head(txn, "GET", 3, "/", 1, NULL, 1, &error));
   BAD(weir_engine_metrics(engine, NULL, 8, &size, &error));
+  BAD(weir_engine_metrics_as(engine, NULL, 3, &view, buffer, sizeof(buffer), &size, &error));
   weir_txn_free(txn);
   weir_policy_free(policy);
 }
@@ -202,6 +221,26 @@ static void test_small_buffers(weir_engine* engine) {
   for (int i = 0; i < 8; ++i) CHECK_EQ(buffer[i], '#');
   CHECK_EQ(weir_engine_metrics(engine, NULL, 0, &again, &error), WEIR_OUT_OF_RANGE);
   CHECK_EQ(again, needed);
+  const char* type = NULL;
+  CHECK_OK(weir_engine_metrics_as(engine, "application/openmetrics-text", 28, &type, buffer,
+                                  sizeof(buffer), &again, &error),
+           &error);
+  CHECK(strncmp(type, "application/openmetrics-text; version=1.0.0", 43) == 0);
+  CHECK(again > 6 && memcmp(buffer + again - 6, "# EOF\n", 6) == 0);
+  const weir_now now = {1, 1000000000};
+  const weir_export_options delta = {.size = sizeof(delta), .format = WEIR_EXPORT_OTLP_DELTA};
+  uint64_t number = 0, same = 0;
+  CHECK_EQ(weir_engine_export_metrics(engine, &delta, &now, &number, NULL, 0, &again, &error),
+           WEIR_OUT_OF_RANGE);
+  CHECK_EQ(number, 1);
+  CHECK_OK(weir_engine_export_metrics(engine, &delta, &now, &same, buffer, sizeof(buffer), &again,
+                                      &error),
+           &error);
+  CHECK_EQ(same, number);
+  CHECK_OK(weir_engine_acknowledge_metrics(engine, delta.format, number, &error), &error);
+  CHECK_EQ(weir_engine_acknowledge_metrics(engine, delta.format, number, &error),
+           WEIR_FAILED_PRECONDITION);
+  memset(buffer, '#', sizeof(buffer));
   if (needed < sizeof(buffer)) {
     CHECK_EQ(weir_engine_metrics(engine, buffer, needed - 1, &again, &error), WEIR_OUT_OF_RANGE);
     CHECK_EQ(buffer[0], '#');

@@ -109,7 +109,12 @@ function tests.transactions()
   check.that(admitted:client_left(NOW))
   check.that(engine:status(NOW):find('"east"', 1, true))
   check.that(engine:changes():find('"changes"', 1, true))
-  check.equal(type(engine:metrics()), "string")
+  local text, kind = engine:metrics()
+  check.equal(type(text), "string")
+  check.that(kind:find("text/plain", 1, true))
+  text, kind = engine:metrics("application/openmetrics-text")
+  check.that(text:find("# EOF\n$"))
+  check.that(kind:find("application/openmetrics-text", 1, true))
   check.that(engine:reload(policy))
 end
 

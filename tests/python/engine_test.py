@@ -199,6 +199,16 @@ class Transactions(unittest.TestCase):
         status = self.engine.status()
         self.assertEqual([each["backend"] for each in status["backends"]], ["b0", "b1"])
         self.assertIn('gen_ai_client_token_usage_bucket{route="chat"', self.engine.metrics())
+        kind, text = self.engine.metrics_as("application/openmetrics-text; version=1.0.0")
+        self.assertTrue(kind.startswith("application/openmetrics-text"), kind)
+        self.assertTrue(text.endswith("# EOF\n"), text[-80:])
+        number, batch = self.engine.export_metrics("otlp_delta", service_name="gateway")
+        self.assertIn(b'"stringValue":"gateway"', batch)
+        self.assertEqual(self.engine.export_metrics("otlp_delta", service_name="gateway"),
+                         (number, batch))
+        self.engine.acknowledge_metrics("otlp_delta", number)
+        with self.assertRaises(weir.FailedPreconditionError):
+            self.engine.acknowledge_metrics("otlp_delta", number)
         self.assertEqual(self.engine.changes()["changes"], [])
 
     def test_many_threads(self):

@@ -310,9 +310,22 @@ static int engine_reload(lua_State* L) {
   return push_done(L, weir_engine_reload(engine, handle_of(L, 2, POLICY), &error), &error);
 }
 
+static int push_metrics(lua_State* L, weir_engine* engine, const char* accept, size_t accept_size,
+                        const char** kind) {
+  RETURN_WRITTEN(L, weir_engine_metrics_as(engine, accept, accept_size, kind, buffer, capacity,
+                                           &needed, &error));
+}
+
+/* With a scraper's Accept header: as it asks, and the content type to answer with. */
 static int engine_metrics(lua_State* L) {
   weir_engine* engine = handle_of(L, 1, ENGINE);
-  RETURN_WRITTEN(L, weir_engine_metrics(engine, buffer, capacity, &needed, &error));
+  size_t accept_size = 0;
+  const char* accept = luaL_optlstring(L, 2, "", &accept_size);
+  const char* kind = NULL;
+  const int results = push_metrics(L, engine, accept, accept_size, &kind);
+  if (kind == NULL || results != 1) return results;
+  lua_pushstring(L, kind);
+  return 2;
 }
 
 static int engine_status(lua_State* L) {

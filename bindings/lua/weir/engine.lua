@@ -211,10 +211,17 @@ function engine.reload(self, other)
   return done(lib.weir_engine_reload(self.handle, other.handle, fault))
 end
 
-function engine.metrics(self)
-  return native.written(function(buffer, capacity, needed)
-    return lib.weir_engine_metrics(self.handle, buffer, capacity, needed, fault)
+local kind = ffi.new("const char*[1]")
+
+-- With a scraper's Accept header: as it asks, and the content type to answer with.
+function engine.metrics(self, accept)
+  local header = accept or ""
+  local text, problem = native.written(function(buffer, capacity, needed)
+    return lib.weir_engine_metrics_as(self.handle, header, #header, kind, buffer, capacity, needed,
+      fault)
   end)
+  if not text then return text, problem end
+  return text, ffi.string(kind[0])
 end
 
 function engine.status(self, now)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path as FilePath
-from typing import Any, NamedTuple, Union
+from typing import Any, Literal, NamedTuple, Union
 
 from weir._boundary import (Handle, Now, Owner, Text, Texts, call, create, error_of, read_json,
                             read_text, struct, to_bytes, to_now)
@@ -102,6 +102,11 @@ def key_hash(pepper: Text, key: Text) -> str:
     return read_text(lib.weir_key_hash, pepper, len(pepper), key, len(key)).decode()
 
 
+def _export_format(name: str) -> int:
+    value: int = getattr(lib, "WEIR_EXPORT_" + name.upper())
+    return value
+
+
 class Engine(Owner):
     """Makes transactions. Any thread may use it, and any process that has a state file in common.
 
@@ -132,8 +137,35 @@ class Engine(Owner):
         return Transaction(self)
 
     def metrics(self) -> str:
-        """The metrics in Prometheus text format 0.0.4."""
+        """The metrics in Prometheus text format 0.0.4, of all processes that share the state."""
         return read_text(lib.weir_engine_metrics, self._pointer).decode()
+
+    def metrics_as(self, accept: str) -> tuple[str, str]:
+        """The metrics as a scraper's Accept header asks for them, OpenMetrics 1.0.0 or Prometheus
+        text, behind the content type to answer with."""
+        header = accept.encode("latin-1", "replace")
+        kind = ffi.new("const char**")
+        text = read_text(lib.weir_engine_metrics_as, self._pointer, header, len(header), kind)
+        return ffi.string(kind[0]).decode(), text.decode()
+
+    def export_metrics(self, format: Literal["otlp_cumulative", "otlp_delta", "track"], *,
+                       service_name: Text = "", instrumentation_key: Text = "",
+                       metric_namespace: Text = "", now: Now | None = None) -> tuple[int, bytes]:
+        """The number and the bytes of a batch to send; no bytes: nothing to send. Of deltas, the
+        same batch comes again until acknowledge_metrics says that it arrived."""
+        texts = Texts()
+        options = struct("weir_export_options", format=_export_format(format))
+        texts.put(options, "service_name", to_bytes(service_name))
+        texts.put(options, "instrumentation_key", to_bytes(instrumentation_key))
+        texts.put(options, "metric_namespace", to_bytes(metric_namespace))
+        number = ffi.new("uint64_t*")
+        batch = read_text(lib.weir_engine_export_metrics, self._pointer, options, to_now(now),
+                          number)
+        return number[0], batch
+
+    def acknowledge_metrics(self, format: Literal["otlp_delta", "track"], number: int) -> None:
+        """The batch arrived."""
+        call(lib.weir_engine_acknowledge_metrics, self._pointer, _export_format(format), number)
 
     def status(self, *, now: Now | None = None) -> dict[str, Any]:
         """The state of backends and pools."""

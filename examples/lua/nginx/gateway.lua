@@ -41,7 +41,12 @@ function gateway.start(state_file)
   engine = must(weir.engine(policy, { state_file = ngx.config.prefix() .. state_file }))
 end
 
-function gateway.metrics() return must(engine:metrics()) end
+-- As the scraper asks for them.
+function gateway.metrics()
+  local text, kind = must(engine:metrics(ngx.var.http_accept))
+  ngx.header.content_type = kind
+  return text
+end
 
 -- ---- The request ----
 
