@@ -144,11 +144,6 @@ static weir_http_shared* shared_of(ngx_cycle_t* cycle) {
   return http == NULL ? NULL : http->main_conf[ngx_http_weir_module.ctx_index];
 }
 
-static ngx_int_t begin_worker(ngx_cycle_t* cycle) {
-  weir_http_shared* shared = shared_of(cycle);
-  return shared == NULL ? NGX_OK : weir_http_metrics_begin(shared);
-}
-
 /* Without a file each worker has its own copy of the counters. */
 static ngx_int_t warn_of_many_workers(ngx_cycle_t* cycle) {
   ngx_core_conf_t* core = (ngx_core_conf_t*)ngx_get_conf(cycle->conf_ctx, ngx_core_module);
@@ -234,9 +229,6 @@ static ngx_http_module_t http = {
     weir_http_add_variables, open_engine,   create_main, NULL, NULL, NULL,
     create_location,         merge_location};
 
-ngx_module_t ngx_http_weir_module = {NGX_MODULE_V1, &http,
-                                     commands,      NGX_HTTP_MODULE,
-                                     NULL,          warn_of_many_workers,
-                                     begin_worker,  NULL,
-                                     NULL,          NULL,
-                                     NULL,          NGX_MODULE_V1_PADDING};
+ngx_module_t ngx_http_weir_module = {
+    NGX_MODULE_V1, &http, commands, NGX_HTTP_MODULE,      NULL, warn_of_many_workers, NULL, NULL,
+    NULL,          NULL,  NULL,     NGX_MODULE_V1_PADDING};

@@ -11,8 +11,7 @@
  *   fields.c     header lists and weir's edits
  *   explain.c    reads members of the explanation
  *   variables.c  $weir_...
- *   pages.c      weir_metrics, weir_status
- *   metrics.c    the metrics of all workers as one text */
+ *   pages.c      weir_metrics, weir_status */
 
 #ifndef WEIR_BINDINGS_NGINX_WEIR_HTTP_H_
 #define WEIR_BINDINGS_NGINX_WEIR_HTTP_H_
@@ -53,10 +52,7 @@ typedef struct {
   ngx_uint_t used;                        /* some location has `weir on` or a page */
   ngx_http_upstream_srv_conf_t* upstream; /* leads nginx's upstream to attempt.c */
   ngx_ssl_t* ssl;                         /* for backends, by the system's authorities */
-  ngx_shm_zone_t* zone;                   /* metrics.c: where workers publish theirs */
-  void* slots;
-  ngx_event_t publish;
-  ngx_queue_t idle, vacant; /* idle.c */
+  ngx_queue_t idle, vacant;               /* idle.c */
 } weir_http_shared;
 
 typedef struct {
@@ -76,9 +72,6 @@ typedef struct {
 char* weir_http_policy(ngx_conf_t* cf, ngx_command_t* command, void* conf);
 ngx_int_t weir_http_engine_open(ngx_conf_t* cf, weir_http_shared* shared);
 char* weir_http_page(ngx_conf_t* cf, ngx_command_t* command, void* conf);
-ngx_int_t weir_http_metrics_zone(ngx_conf_t* cf, weir_http_shared* shared);
-ngx_int_t weir_http_metrics_begin(weir_http_shared* shared); /* in each worker */
-ngx_int_t weir_http_metrics_text(weir_http_shared* shared, ngx_pool_t* pool, ngx_str_t* text);
 ngx_int_t weir_http_add_variables(ngx_conf_t* cf);
 weir_now weir_http_now(void);
 

@@ -61,6 +61,10 @@ def test_variables_and_pages() -> None:
         expect(json.loads(status.body)["backends"][0]["backend"] == "east", status.body)
         metrics = nginx.get("/metrics")
         expect(metrics.header("content-type").startswith("text/plain"), metrics.headers)
+        asked = nginx.get("/metrics", headers=[("accept", "application/openmetrics-text")])
+        expect(asked.header("content-type").startswith("application/openmetrics-text; version=1"),
+               asked.headers)
+        expect(asked.body.endswith(b"# EOF\n"), asked.body[-80:])
 
 
 def test_metrics_are_of_all_workers() -> None:
@@ -69,9 +73,8 @@ def test_metrics_are_of_all_workers() -> None:
         asks = [nginx.ask() for _ in range(40)]
         expect(all(ask.wait().status == 200 for ask in asks), "not served")
         wanted = 'weir_attempts_total{backend="east",outcome="ok"} 40\n'
-        told = eventually(lambda: True if wanted in nginx.get("/metrics").body.decode() else None)
-        expect(told, nginx.get("/metrics").body.decode())
         text = nginx.get("/metrics").body.decode()
+        expect(wanted in text, text)
         names = [line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")]
         expect(len(names) == len(set(names)) > 3, names)
         backend.close()

@@ -406,8 +406,8 @@ class Nginx:
             headers.append(("authorization", f"Bearer {key}"))
         return Ask(self.port, body, headers=headers, **more)
 
-    def get(self, target: str) -> Ask:
-        return Ask(self.port, method="GET", target=target).wait()
+    def get(self, target: str, headers: list[tuple[str, str]] | None = None) -> Ask:
+        return Ask(self.port, method="GET", target=target, headers=headers or []).wait()
 
 
 def chat_answer(text: str = "Hello!", prompt: int = 10, completion: int = 15) -> bytes:
