@@ -1,7 +1,9 @@
-// Updating a known series with six labels, and writing 2,000 series as text.
+// Updating a known series with six labels, metering one exchange with eight, and writing series as
+// text.
 //
-// The neighbour is what a gateway writes first: one std::mutex around a std::map from the label
-// values to a double, printed with to_string.
+// The neighbours: what a gateway writes first, one std::mutex around a std::map from the label
+// values to a double, printed with to_string; and, where it is installed, prometheus-cpp
+// (prometheus_neighbour.cc).
 
 #include <benchmark/benchmark.h>
 
@@ -103,6 +105,107 @@ MutexMap& SharedMap() {
   return map;
 }
 
+// What weir's engine tells of one exchange: 4 histograms of 5 points, and 3 counters of 6.
+Group ExchangeGroup() {
+  Group group{.name = "exchange",
+              .labels = {"route", "consumer", "operation", "provider", "model", "backend",
+                         "error.type", "team"},
+              .max_series = kSeries};
+  const auto histogram = [&](const char* name) {
+    group.instruments.push_back({.kind = Kind::kHistogram,
+                                 .name = name,
+                                 .unit = "s",
+                                 .scale = kScale,
+                                 .bounds = DurationBounds()});
+  };
+  histogram("usage");
+  group.instruments.back().labels = {"type"};
+  group.instruments.back().points = {{"input"}, {"output"}};
+  histogram("duration");
+  histogram("first_token");
+  histogram("per_token");
+  group.instruments.push_back({.name = "tokens",
+                               .labels = {"category"},
+                               .points = {{"input"}, {"output"}, {"cached"}, {"reasoning"}}});
+  group.instruments.push_back({.name = "cost", .scale = 1'000'000});
+  group.instruments.push_back(
+      {.name = "requests", .labels = {"status"}, .points = {{"200"}, {"500"}}});
+  return group;
+}
+
+std::array<std::string, 8> EightLabelsOf(int series) {
+  return {"default-route",
+          std::string("consumer-").append(std::to_string(series)),
+          "chat",
+          "azure.ai.openai",
+          std::string("gpt-4o-mini-").append(std::to_string(series % 7)),
+          "backend-west-2",
+          "",
+          "platform-team"};
+}
+
+void MeterExchange(Registry* registry, FamilyId id, absl::Span<const std::string_view> labels,
+                   uint64_t value) {
+  const Handle handle = registry->Find(id, labels);
+  registry->Observe(handle, 0, 0, value >> 20, nullptr);
+  registry->Observe(handle, 0, 1, value >> 22, nullptr);
+  registry->Observe(handle, 1, 0, value, nullptr);
+  registry->Observe(handle, 2, 0, value >> 3, nullptr);
+  registry->Observe(handle, 3, 0, value >> 6, nullptr);
+  for (uint32_t point = 0; point < 4; ++point) registry->Increment(handle, 4, point, value >> 20);
+  registry->Increment(handle, 5, 0, value >> 21);
+  registry->Increment(handle, 6, 0, 1);
+}
+
+struct Exchanges {
+  std::unique_ptr<Registry> registry = Registry::Create(size_t{64} << 20);
+  FamilyId group = *registry->AddGroup(ExchangeGroup());
+
+  Exchanges() {
+    for (int i = 0; i < kSeries; ++i) Meter(i, 123'456'789);
+  }
+  void Meter(int series, uint64_t value) {
+    const auto labels = EightLabelsOf(series);
+    const std::vector<std::string_view> views(labels.begin(), labels.end());
+    MeterExchange(registry.get(), group, views, value);
+  }
+};
+Exchanges& SharedExchanges() {
+  static Exchanges exchanges;
+  return exchanges;
+}
+
+// The goal: at most 300 ns. `same` = all threads the same label set.
+void MeterLoop(benchmark::State& state, bool same) {
+  Exchanges& exchanges = SharedExchanges();
+  const auto labels = EightLabelsOf(1000 + (same ? 0 : state.thread_index()));
+  const std::vector<std::string_view> views(labels.begin(), labels.end());
+  uint64_t value = 0;
+  for (auto _ : state) {
+    value = (value + 77'777'777) % (100 * kScale);
+    MeterExchange(exchanges.registry.get(), exchanges.group, views, value);
+  }
+}
+void BM_MeterExchange8Labels11Points(benchmark::State& state) { MeterLoop(state, false); }
+BENCHMARK(BM_MeterExchange8Labels11Points)->Threads(1)->Threads(2);
+void BM_MeterExchangeSameLabels11Points(benchmark::State& state) { MeterLoop(state, true); }
+BENCHMARK(BM_MeterExchangeSameLabels11Points)->Threads(2);
+
+// Another label set each time, of 2,000: the caches of the processor miss.
+void BM_MeterExchange2000Sets(benchmark::State& state) {
+  Exchanges& exchanges = SharedExchanges();
+  std::vector<std::array<std::string, 8>> labels;
+  for (int i = 0; i < kSeries; ++i) labels.push_back(EightLabelsOf(i));
+  std::vector<std::vector<std::string_view>> views;
+  for (const auto& each : labels) views.emplace_back(each.begin(), each.end());
+  size_t next = 0;
+  for (auto _ : state) {
+    next = (next + 797) % views.size();
+    MeterExchange(exchanges.registry.get(), exchanges.group, views[next], 123'456'789 + next);
+  }
+}
+BENCHMARK(BM_MeterExchange2000Sets);
+
 // Threads update different series, as requests of different consumers do.
 void BM_IncrementKnown6Labels(benchmark::State& state) {
   Filled& filled = Shared();
@@ -168,6 +271,35 @@ void BM_TextOf2000HistogramsOf14Buckets(benchmark::State& state) {
                           static_cast<int64_t>(registry->PrometheusText().size()));
 }
 BENCHMARK(BM_TextOf2000HistogramsOf14Buckets)->Unit(benchmark::kMicrosecond);
+
+// The goal: at most 10 ms.
+void BM_TextOf10000Counters(benchmark::State& state) {
+  auto registry = Registry::Create(size_t{64} << 20);
+  Family family = SixLabels("bench.counter");
+  family.max_series = 10'000;
+  const FamilyId id = *registry->AddCounter(family);
+  for (int i = 0; i < 10'000; ++i) registry->Increment(id, ViewsOf(LabelsOf(i)), 1);
+  const auto format = static_cast<TextFormat>(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(registry->Text(format));
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(registry->Text(format).size()));
+}
+BENCHMARK(BM_TextOf10000Counters)
+    ->ArgName("openmetrics")
+    ->Arg(0)
+    ->Arg(1)
+    ->Unit(benchmark::kMillisecond);
+
+void BM_OtlpOf10000Counters(benchmark::State& state) {
+  auto registry = Registry::Create(size_t{64} << 20);
+  Family family = SixLabels("bench.counter");
+  family.max_series = 10'000;
+  const FamilyId id = *registry->AddCounter(family);
+  for (int i = 0; i < 10'000; ++i) registry->Increment(id, ViewsOf(LabelsOf(i)), 1);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(registry->Export(ExportFormat::kOtlpCumulative, {}, {0, 1}));
+  }
+}
+BENCHMARK(BM_OtlpOf10000Counters)->Unit(benchmark::kMillisecond);
 
 void BM_NeighbourMutexMapTextOf2000(benchmark::State& state) {
   MutexMap& map = SharedMap();
