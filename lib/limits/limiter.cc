@@ -16,7 +16,7 @@
 #include "limits/directory.h"
 #include "limits/joint.h"
 #include "limits/judge.h"
-#include "limits/ledger.h"
+#include "limits/books.h"
 #include "limits/quantile.h"
 #include "limits/rules.h"
 #include "limits/share.h"
@@ -44,7 +44,7 @@ class TableLimiter final : public Limiter {
         hash_(hash),
         options_(options),
         table_(table),
-        ledger_(hash_, table_),
+        books_(hash_, table_),
         common_(common) {}
 
   absl::Span<const Rule> rules() const override { return rules_; }
@@ -107,8 +107,8 @@ class TableLimiter final : public Limiter {
     now = ClampTimes(now);
     const Spec& spec = specs_[charge.rule];
     const Terms terms = TermsOf(charge, spec, now);
-    ledger_.Book(spec, terms, hash_(spec.keys, charge.key), charge.cost, now);
-    if (spec.share) ledger_.Book(spec, terms, spec.share_sums[kShareUse], charge.cost, now);
+    books_.Book(spec, terms, hash_(spec.keys, charge.key), charge.cost, now);
+    if (spec.share) books_.Book(spec, terms, spec.share_sums[kShareUse], charge.cost, now);
   }
 
   Verdict Peek(const Charge& charge, Now now) const override {
@@ -341,7 +341,7 @@ class TableLimiter final : public Limiter {
   }
 
   void SettleOne(const Reservation::Entry& entry, const Actual& actual, Now now) const {
-    if (entry.rule < specs_.size()) ledger_.Settle(specs_[entry.rule], entry, actual, now);
+    if (entry.rule < specs_.size()) books_.Settle(specs_[entry.rule], entry, actual, now);
   }
 
   const std::vector<Rule> rules_;
@@ -351,7 +351,7 @@ class TableLimiter final : public Limiter {
   const KeyHash hash_;
   const LimiterOptions options_;
   const CounterTable table_;
-  const Ledger ledger_;
+  const Books books_;
   Common* const common_;
 };
 

@@ -1,4 +1,4 @@
-#include "limits/ledger.h"
+#include "limits/books.h"
 
 #include "absl/base/attributes.h"
 #include "base/saturating.h"
@@ -9,8 +9,8 @@
 
 namespace weir::limits {
 
-void Ledger::Settle(const Spec& spec, const Reservation::Entry& entry, const Actual& actual,
-                    Now now) const {
+void Books::Settle(const Spec& spec, const Reservation::Entry& entry, const Actual& actual,
+                   Now now) const {
   const Terms terms = MakeTerms(spec, entry.amount);
   const Hash128 key{entry.key_hi, entry.key_lo};
   if (const CounterTable::Locked slot = table_.LockSlot(entry.slot, key)) {
@@ -32,8 +32,8 @@ void Ledger::Settle(const Spec& spec, const Reservation::Entry& entry, const Act
   if (actual.learn && entry.model != 0) Learn(spec, key, entry.model, actual.headroom_used, now);
 }
 
-void Ledger::SettleShare(const Spec& spec, const Terms& terms, const Reservation::Entry& entry,
-                         uint64_t cost, Now now) const {
+void Books::SettleShare(const Spec& spec, const Terms& terms, const Reservation::Entry& entry,
+                        uint64_t cost, Now now) const {
   Held held = HeldBy(entry);
   held.number = entry.share_booked_at;
   held.first = entry.first_at;
@@ -46,7 +46,7 @@ void Ledger::SettleShare(const Spec& spec, const Terms& terms, const Reservation
   }
 }
 
-void Ledger::Learn(const Spec& spec, Hash128 key, uint32_t model, uint64_t sample, Now now) const {
+void Books::Learn(const Spec& spec, Hash128 key, uint32_t model, uint64_t sample, Now now) const {
   WithSlot(table_, hash_(spec.outputs, key), now, [&](uint32_t slot) {
     table_.tag(slot) = MakeTag(SlotKind::kOutputs, RecordOf(spec.tag));
     Outputs::Learn(table_.at(slot), model, sample);
@@ -54,7 +54,7 @@ void Ledger::Learn(const Spec& spec, Hash128 key, uint32_t model, uint64_t sampl
   });
 }
 
-void Ledger::Book(const Spec& spec, const Terms& terms, Hash128 key, uint64_t cost, Now now) const {
+void Books::Book(const Spec& spec, const Terms& terms, Hash128 key, uint64_t cost, Now now) const {
   WithSlot(table_, key, now, [&](uint32_t slot) {
     table_.tag(slot) = spec.tag;
     Counter& counter = table_.at(slot);

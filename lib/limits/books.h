@@ -1,7 +1,7 @@
 // What is booked without a decision: the ends of reservations, and costs known only afterwards.
 
-#ifndef WEIR_LIB_LIMITS_LEDGER_H_
-#define WEIR_LIB_LIMITS_LEDGER_H_
+#ifndef WEIR_LIB_LIMITS_BOOKS_H_
+#define WEIR_LIB_LIMITS_BOOKS_H_
 
 #include <cstdint>
 
@@ -14,9 +14,9 @@
 namespace weir::limits {
 
 // Borrows what it is made of.
-class Ledger {
+class Books {
  public:
-  Ledger(const KeyHash& hash, const CounterTable& table) : hash_(hash), table_(table) {}
+  Books(const KeyHash& hash, const CounterTable& table) : hash_(hash), table_(table) {}
 
   // Replaces what a reservation holds of one counter by what was used.
   void Settle(const Spec& spec, const Reservation::Entry& entry, const Actual& actual,
@@ -37,4 +37,4 @@ class Ledger {
 
 }  // namespace weir::limits
 
-#endif  // WEIR_LIB_LIMITS_LEDGER_H_
+#endif  // WEIR_LIB_LIMITS_BOOKS_H_
