@@ -130,6 +130,12 @@ class Transaction {
 
   // What was decided and why, as one JSON object without credentials or prompt text.
   virtual std::string Explain() const = 0;
+
+  // The exchange's line for a ledger (weir/ledger.h), line feed included, into `line`, which has at
+  // least ledger::kMaxLineBytes; the size is returned. As often as it is asked for, it is the same
+  // line of the same id. Costs nothing when it is not asked for. FAILED_PRECONDITION: the
+  // transaction has not ended; OUT_OF_RANGE: `line` is too small.
+  virtual absl::StatusOr<size_t> LedgerLine(absl::Span<char> line) = 0;
 };
 
 class Engine {

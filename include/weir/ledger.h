@@ -13,7 +13,8 @@
 //   weir       the format's version, 1
 //   id         32 hexadecimal digits: the exchange's own, whatever the provider calls it
 //   time       when the request came, UTC: "2026-11-23T07:42:27.123456Z"
-//   consumer, route, operation, stream, model (asked for), served (by the provider's word), backend
+//   consumer, route, operation, stream, model (asked for), served (what it is called at
+//              the backend), backend
 //   status     what the client was answered with; 499: it left
 //   outcome    "ok"; "refused" before any backend was asked; else what became of the last attempt
 //   usage      tokens: prompt, completion, cached and cache_write (of the prompt), reasoning (of

@@ -75,7 +75,7 @@ struct Model {
   uint64_t max_output = 0;  // tokens; 0 = unknown
   std::vector<std::string> aliases;
   // Micro-USD per million tokens; absent = unknown.
-  std::optional<uint64_t> price_input, price_cached_input, price_output;
+  std::optional<uint64_t> price_input, price_cached_input, price_cache_write, price_output;
 };
 
 struct Credential {

@@ -46,6 +46,7 @@ std::string_view FailureName(Failure failure) {
 Action TransactionImpl::DecideAnswer() {
   Attempt& answered = attempt();
   answered.status = answer_status_;
+  answered.utilization = UtilizationTold(answer_headers_);
   HeedSignals();
   if (answer_status_ >= 200 && answer_status_ < 300) {
     NoteFirstByte();

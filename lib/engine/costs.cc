@@ -22,18 +22,16 @@ uint64_t EvaluateCost(const policy::Limit& limit, const Usage& usage, const Requ
 
 }  // namespace
 
+ledger::Price PriceRow(const policy::Model& model) {
+  return {model.price_input, model.price_cached_input, model.price_cache_write, model.price_output};
+}
+
 std::optional<uint64_t> PriceOf(const policy::Model* model, const Usage& usage) {
-  if (model == nullptr || !model->price_input) return std::nullopt;
-  if (usage.completion != 0 && !model->price_output) return std::nullopt;
-  const uint64_t cached = std::min(usage.cached, usage.prompt);
-  const uint64_t cached_price = model->price_cached_input.value_or(*model->price_input);
-  const uint128 millionths =
-      static_cast<uint128>(usage.prompt - cached) * *model->price_input +
-      static_cast<uint128>(cached) * cached_price +
-      static_cast<uint128>(usage.completion) * model->price_output.value_or(0);
-  const uint128 cost = (millionths + kMillion - 1) / kMillion;
-  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
-  return cost > kMost ? kMost : static_cast<uint64_t>(cost);
+  if (model == nullptr) return std::nullopt;
+  return ledger::CostOf(PriceRow(*model), {.prompt = usage.prompt,
+                                           .completion = usage.completion,
+                                           .cached = usage.cached,
+                                           .cache_write = usage.cache_write});
 }
 
 std::optional<uint64_t> CostOf(const policy::Limit& limit, const policy::Model* model,

@@ -7,13 +7,15 @@
 #include <optional>
 
 #include "engine/request.h"
+#include "weir/ledger.h"
 #include "weir/policy.h"
 
 namespace weir::engine {
 
-// Prices are micro-USD per million tokens; a cost is micro-USD, rounded up once. Of the prompt,
-// `cached` is charged at its own price where there is one. nullopt: a price that it takes is not
-// known; it is never 0.
+ledger::Price PriceRow(const policy::Model& model);
+
+// As the ledger has it (ledger::CostOf). nullopt: a price that it takes is not known; it is never
+// 0.
 std::optional<uint64_t> PriceOf(const policy::Model* model, const Usage& usage);
 
 // In the limit's own unit; `model` is where its price stands, null if nowhere. An expression that

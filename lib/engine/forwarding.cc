@@ -109,6 +109,7 @@ void TransactionImpl::EndAttempt(Attempt* attempt, std::string_view outcome,
   Attempt& ending = *attempt;
   if (!ending.open) return;
   ending.open = false;
+  ending.ended_mono_ns = now_.mono_ns;
   ending.outcome = outcome;
   const std::string& backend = plan().backends[ending.backend].name;
   if (told == nullptr) {

@@ -71,9 +71,9 @@ struct Request {
   mutable std::unique_ptr<json::Document> document_;  // of the body, once it was asked for
 };
 
-// What a request used, or is thought to use. `cached` and `reasoning` are parts of the others.
+// What a request used, or is thought to use. The later ones are parts of the first two.
 struct Usage {
-  uint64_t prompt = 0, completion = 0, cached = 0, reasoning = 0;
+  uint64_t prompt = 0, completion = 0, cached = 0, reasoning = 0, cache_write = 0;
 };
 
 // What a policy's expressions see of a request, and of its usage where there is one.

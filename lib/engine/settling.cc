@@ -21,6 +21,7 @@ TransactionImpl::Used TransactionImpl::CountUsed() {
   used.prompt_provenance = stated.prompt ? dialects::Provenance::kProvider : prompt_.provenance;
   used.completion = metered_.completion;
   used.cached = stated.cached.value_or(0);
+  used.cache_write = stated.cache_write.value_or(0);
   used.reasoning = stated.reasoning.value_or(0);
   used.completion_provenance = metered_.provenance;
   // What could not be read was estimated, but is not more than was allowed.

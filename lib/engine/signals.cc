@@ -51,17 +51,21 @@ breaker::RetryHeaders RetryHeadersOf(const HeaderList& headers) {
   return retry;
 }
 
+std::optional<uint32_t> UtilizationTold(const HeaderList& headers) {
+  const std::string_view used = headers.Get("azure-openai-deployment-utilization");
+  uint64_t percent = 0;
+  if (!ParseUint64(used.substr(0, used.find_first_of(".%")), &percent)) return std::nullopt;
+  return static_cast<uint32_t>(std::min<uint64_t>(percent, UINT32_MAX));
+}
+
 int64_t RestTold(const HeaderList& headers, uint64_t prompt, const policy::Backend& backend,
                  Now now) {
   const int64_t most_ns = backend.breaker.retry_after_max_ns;
   int64_t rest_ns =
       std::max(RateLimitRest(headers, kOfTokens, std::max<uint64_t>(prompt, 1), most_ns, now),
                RateLimitRest(headers, kOfRequests, 1, most_ns, now));
-  const std::string_view used = headers.Get("azure-openai-deployment-utilization");
-  uint64_t percent = 0;
   if (backend.utilization_max != 0 &&
-      ParseUint64(used.substr(0, used.find_first_of(".%")), &percent) &&
-      percent >= backend.utilization_max) {
+      UtilizationTold(headers).value_or(0) >= backend.utilization_max) {
     rest_ns = std::max(rest_ns, kUtilizationRestNs);
   }
   return rest_ns;

@@ -166,7 +166,10 @@ absl::StatusOr<Action> TransactionImpl::Next(Now now) {
                                              : "there is nothing to decide upon yet");
   }
   now_ = now;
-  if (!started_mono_ns_) started_mono_ns_ = now.mono_ns;
+  if (!started_mono_ns_) {
+    started_mono_ns_ = now.mono_ns;
+    started_unix_ns_ = now.unix_ns;
+  }
   ForgetAction();
   if (phase_ == Phase::kHead) {
     if (std::optional<Action> refusal = CheckHead()) return *refusal;

@@ -12,6 +12,7 @@
 //   settling.cc     what was used, charged and metered; the end
 //   replies.cc      weir's own answers and the headers that go with every answer
 //   explain.cc      what was decided, as JSON
+//   bookkeeping.cc  the exchange as a line of a ledger
 
 #ifndef WEIR_LIB_ENGINE_TRANSACTION_H_
 #define WEIR_LIB_ENGINE_TRANSACTION_H_
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/saturating.h"
 #include "base/text_arena.h"
@@ -32,6 +34,7 @@
 #include "engine/prompt.h"
 #include "engine/request.h"
 #include "weir/engine.h"
+#include "weir/ledger.h"
 #include "weir/prompt_meter.h"
 #include "weir/recycling.h"
 #include "weir/stream_meter.h"
@@ -68,6 +71,7 @@ class TransactionImpl : public Transaction, public Recycled {
   absl::Span<const HeaderEdit> headers() const override { return edits_; }
   void AddOverhead(int64_t ns) override { overhead_ns_ = SaturatingAdd(overhead_ns_, ns); }
   std::string Explain() const override;
+  absl::StatusOr<size_t> LedgerLine(absl::Span<char> line) override;
 
  private:
   enum class Phase : uint8_t {
@@ -92,6 +96,8 @@ class TransactionImpl : public Transaction, public Recycled {
     breaker::Permit permit;
     std::unique_ptr<KeptReservation> capacity;  // of a backend that has one
     int64_t sent_mono_ns = 0;
+    int64_t ended_mono_ns = 0;
+    std::optional<uint32_t> utilization{};  // percent, as the backend told it
     bool open = true;
     bool injected_usage = false;  // asked for a usage chunk that the client did not ask for
     int status = 0;
@@ -267,6 +273,17 @@ class TransactionImpl : public Transaction, public Recycled {
   void FindDimensions();
   Instruments::Labels MeterLabels();
 
+  // bookkeeping.cc
+  void TakeExchangeId();
+  int64_t SinceBegun(int64_t mono_ns) const;
+  std::string_view OutcomeOfAll() const;
+  ledger::Usage LedgerUsage() const;
+  ledger::Cost LedgerCost(const ledger::Usage& usage, std::string_view served) const;
+  void FillAttempts(ledger::Exchange* exchange) const;
+  void FillLimits(ledger::Exchange* exchange) const;
+  void FillLatency(ledger::Exchange* exchange) const;
+  DimensionTexts FillDimensions(ledger::Exchange* exchange) const;
+
   // replies.cc
   struct Words {
     std::string message;
@@ -298,6 +315,7 @@ class TransactionImpl : public Transaction, public Recycled {
   Phase phase_ = Phase::kStart;
   Now now_;
   std::optional<int64_t> started_mono_ns_;
+  int64_t started_unix_ns_ = 0;
 
   Request request_;
   bool request_ended_ = false;
@@ -360,6 +378,7 @@ class TransactionImpl : public Transaction, public Recycled {
   std::optional<RecycledVector<std::string_view>> dimensions_;
   int replied_status_ = 0;
   int64_t overhead_ns_ = 0;  // as the host measured it
+  std::optional<Hash128> exchange_id_;  // once it was asked for
 
   // Views of the last action.
   std::string_view url_;

@@ -34,6 +34,7 @@ void Compiler::ReadPrice(const Place& place, Model* model) {
   };
   reader_.Object(place, {{"input", dollars(&model->price_input)},
                          {"cached_input", dollars(&model->price_cached_input)},
+                         {"cache_write", dollars(&model->price_cache_write)},
                          {"output", dollars(&model->price_output)}});
 }
 
