@@ -29,6 +29,7 @@ struct weir_engine {
 
 struct weir_txn : weir::Recycled {
   std::unique_ptr<weir::engine::Transaction> txn;
+  bool line_taken = false;  // a ledger has its line
 };
 
 struct weir_state {

@@ -138,6 +138,25 @@ FIELD(weir_limiter_options, full_admits, 16, 4);
 FIELD(weir_limiter_options, reserved, 20, 4);
 SIZE(weir_limiter_options, 24);
 
+FIELD(weir_ledger_options, size, 0, 4);
+FIELD(weir_ledger_options, on_full, 4, 4);
+FIELD(weir_ledger_options, rotate_bytes, 8, 8);
+FIELD(weir_ledger_options, rotate_ms, 16, 8);
+FIELD(weir_ledger_options, spool_bytes, 24, 8);
+SIZE(weir_ledger_options, 32);
+
+FIELD(weir_ledger_status, size, 0, 4);
+FIELD(weir_ledger_status, last_error, 4, 4);
+FIELD(weir_ledger_status, written_lines, 8, 8);
+FIELD(weir_ledger_status, written_bytes, 16, 8);
+FIELD(weir_ledger_status, spooled_lines, 24, 8);
+FIELD(weir_ledger_status, spooled_bytes, 32, 8);
+FIELD(weir_ledger_status, dropped_lines, 40, 8);
+FIELD(weir_ledger_status, failed_writes, 48, 8);
+FIELD(weir_ledger_status, rotations, 56, 8);
+FIELD(weir_ledger_status, torn_tails, 64, 8);
+SIZE(weir_ledger_status, 72);
+
 FIELD(weir_limit_charge, size, 0, 4);
 FIELD(weir_limit_charge, rule, 4, 4);
 FIELD(weir_limit_charge, key, 8, 8);
