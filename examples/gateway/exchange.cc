@@ -69,6 +69,10 @@ void Exchange::Serve(const std::shared_ptr<Exchange>& self, const httplib::Conte
   PassBytesAsTheyAre(self->request_);
   self->client_socket_ =
       examples::FindClientSocket(self->request_.remote_addr, self->request_.remote_port);
+  if (!self->LedgerAccepts()) {
+    self->FailWith(503, "the gateway cannot keep its ledger");
+    return self->FillResponse(self, response);
+  }
   const bool answered = self->Begin() && self->FeedBody(body, response);
   if (!answered) self->FailWith(self->shared_->abort ? 503 : 500, "the gateway could not answer");
   self->FillResponse(self, response);
@@ -82,6 +86,25 @@ bool Exchange::Check(weir_status status, const weir_error& error) {
   std::cerr << "weir_gateway: " << record_.method << " " << record_.path << ": status " << status
             << ": " << error.message << "\n";
   return false;
+}
+
+bool Exchange::LedgerAccepts() const {
+  if (shared_->ledger == nullptr) return true;
+  const weir_now now = Now();
+  int32_t accepts = 1;
+  weir_ledger_accepts(shared_->ledger, &now, &accepts, nullptr);
+  return accepts != 0;
+}
+
+// What became of the line is for the ledger's own counts to say: the answer is out already.
+void Exchange::Book() {
+  if (shared_->ledger == nullptr) return;
+  weir_error error = NewError();
+  const weir_now now = Now();
+  int32_t outcome = 0;
+  if (weir_ledger_append(shared_->ledger, txn_.get(), &now, &outcome, &error) != WEIR_OK) {
+    std::cerr << "weir_gateway: ledger: " << error.message << "\n";
+  }
 }
 
 bool Exchange::Begin() {
@@ -405,6 +428,7 @@ void Exchange::End(Ending ending) {
     weir_error error = NewError();
     const weir_now now = Now();
     weir_txn_client_left(txn_.get(), &now, &error);  // settles what an ending left open
+    Book();
     record_.weir = FetchText([&](char* buffer, size_t capacity, size_t* needed) {
                      return weir_txn_explain(txn_.get(), buffer, capacity, needed, &error);
                    }).value_or("");

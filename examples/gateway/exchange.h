@@ -24,6 +24,7 @@ struct Shared {
   weir_engine* engine = nullptr;
   ConnectionPool* connections = nullptr;
   AccessLog* access_log = nullptr;
+  weir_ledger* ledger = nullptr;      // null when none is kept
   std::atomic<bool> draining{false};  // answers ask their clients to close the connection
   std::atomic<bool> abort{false};     // ends exchanges under way, at the end of a drain
   std::atomic<int> in_flight{0};
@@ -48,6 +49,8 @@ class Exchange {
 
   // Feeding. Each answers false when the exchange cannot go on (then `ending_` says why, or the
   // answer is already an error).
+  bool LedgerAccepts() const;
+  void Book();
   bool Begin();
   bool FeedBody(const httplib::ContentReader* body, httplib::Response* response);
   bool FeedEvent(UpstreamEvent event);

@@ -54,6 +54,23 @@ std::string Gateway::MakeEngine() {
   return "";
 }
 
+std::string Gateway::OpenLedger() {
+  if (options_.ledger.empty()) return "";
+  weir_ledger_options options = {};
+  options.size = sizeof options;
+  options.on_full = options_.ledger_refuse ? WEIR_LEDGER_REFUSE : WEIR_LEDGER_DROP_AND_COUNT;
+  weir_ledger* ledger = nullptr;
+  weir_error error = NewError();
+  const weir_now now = Now();
+  const std::string& path = options_.ledger;
+  if (weir_ledger_open(path.data(), path.size(), &options, &now, &ledger, &error) != WEIR_OK) {
+    return error.message;
+  }
+  ledger_.reset(ledger);
+  shared_.ledger = ledger;
+  return "";
+}
+
 std::string Gateway::MakeServer() {
   if (options_.cert.empty()) {
     server_ = std::make_unique<httplib::Server>();
@@ -135,6 +152,7 @@ void Gateway::ServeHealth(httplib::Response* response) {
 
 std::string Gateway::Start() {
   std::string error = access_log_.Open(options_.access_log);
+  if (error.empty()) error = OpenLedger();
   if (error.empty()) error = MakeEngine();
   if (error.empty()) error = MakeServer();
   if (!error.empty()) return error;

@@ -32,6 +32,7 @@ class Gateway {
 
  private:
   std::string MakeEngine();
+  std::string OpenLedger();
   std::string MakeServer();
   void AddRoutes();
   void ServeMetrics(const httplib::Request& request, httplib::Response* response);
@@ -39,6 +40,7 @@ class Gateway {
 
   const Options options_;
   EngineHandle engine_;
+  LedgerHandle ledger_;
   ConnectionPool connections_;
   AccessLog access_log_;
   Shared shared_;

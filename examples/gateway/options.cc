@@ -21,6 +21,8 @@ const char kUsage[] =
   --listen HOST:PORT   (127.0.0.1:8080; port 0 = any free port, printed; [::1]:8080 for IPv6)
   --cert PEM --key PEM serve TLS 1.3, and nothing older, with this certificate chain and key
   --access-log FILE    one JSON line per request; - for standard output
+  --ledger FILE        append a line for each exchange, for weir report: who used what, at what cost
+  --ledger-refuse      refuse requests while neither disk nor memory has room for their lines
   --threads N          connections served at once (64)
   --max-body BYTES     refuse larger request bodies before the policy sees them (67108864)
   --drain SECONDS      how long requests under way may take to end at a stop (30)
@@ -66,7 +68,8 @@ std::string ParseOptions(int argc, char** argv, Options* options) {
       argc, argv,
       {TextFlag("--policy", &options->policy), TextFlag("--state", &options->state), listen,
        TextFlag("--cert", &options->cert), TextFlag("--key", &options->key),
-       TextFlag("--access-log", &options->access_log),
+       TextFlag("--access-log", &options->access_log), TextFlag("--ledger", &options->ledger),
+       SwitchFlag("--ledger-refuse", &options->ledger_refuse),
        NumberFlag("--threads", 1, 4096, &options->threads),
        NumberFlag("--max-body", 1, int64_t{1} << 40, &options->max_body_bytes),
        NumberFlag("--drain", 0, 3600, &options->drain_s), TextFlag("--check", &options->check),

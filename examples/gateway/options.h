@@ -15,6 +15,8 @@ struct Options {
   int64_t listen_port = 8080;
   std::string cert;  // PEM files; both or neither
   std::string key;
+  std::string ledger;  // file; "" for none
+  bool ledger_refuse = false;
   std::string access_log;  // file, "-" for standard output, "" for none
   int64_t threads = 64;
   int64_t max_body_bytes = int64_t{64} << 20;

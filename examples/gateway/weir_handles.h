@@ -17,11 +17,13 @@ struct FreeHandle {
   void operator()(weir_policy* policy) const { weir_policy_free(policy); }
   void operator()(weir_engine* engine) const { weir_engine_free(engine); }
   void operator()(weir_txn* txn) const { weir_txn_free(txn); }
+  void operator()(weir_ledger* ledger) const { weir_ledger_free(ledger); }
 };
 
 using PolicyHandle = std::unique_ptr<weir_policy, FreeHandle>;
 using EngineHandle = std::unique_ptr<weir_engine, FreeHandle>;
 using TxnHandle = std::unique_ptr<weir_txn, FreeHandle>;
+using LedgerHandle = std::unique_ptr<weir_ledger, FreeHandle>;
 
 inline weir_error NewError() {
   weir_error error = {};
