@@ -106,11 +106,9 @@ int main(void) {
   CHECK(mkdtemp(folder) != NULL);
   char path[64];
   snprintf(path, sizeof(path), "%s/ledger.jsonl", folder);
-  char text[4096];
-  weir_policy* policy = NULL;
+  weir_policy* policy = test_policy();
   weir_engine* engine = NULL;
   weir_ledger* ledger = NULL;
-  CHECK_OK(weir_policy_parse(text, test_policy_text(text, sizeof(text)), &policy, &error), &error);
   CHECK_OK(weir_engine_new(policy, NULL, &engine, &error), &error);
   CHECK_OK(weir_ledger_open(path, strlen(path), NULL, &now, &ledger, &error), &error);
   test_lines(engine, ledger, path);
