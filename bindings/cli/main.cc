@@ -10,6 +10,7 @@
 #include "console.h"
 #include "count.h"
 #include "explain.h"
+#include "report.h"
 #include "state.h"
 
 namespace weir::cli {
@@ -30,6 +31,9 @@ constexpr std::string_view kHelp = R"(Usage: weir COMMAND [ARGUMENT]...
   weir hash-key [--pepper TEXT]
                                the stored form ("sha256:...") of a virtual key, read from the first
                                line of standard input; TEXT is the policy's "pepper"
+  weir report FILE...          what ledgers come to: tokens, cost, refusals and times by consumer,
+                               team, model, day, as a table, CSV, JSON, a page with charts or a
+                               SQLite data base; weir report --help tells all
   weir state FILE              what the state file of a gateway holds: the counters nearest to their
                                amount, reservations outstanding, slots; weir state --help tells all
   weir version | --version     the release of the library
@@ -78,6 +82,7 @@ int Run(const std::string& command, const std::vector<std::string>& words) {
   if (command == "count") return Count(words);
   if (command == "encodings") return Encodings(words);
   if (command == "hash-key") return HashKey(words);
+  if (command == "report") return ReportLedgers(words);
   if (command == "state") return State(words);
   if (command == "version" || command == "--version") {
     std::cout << "weir " << weir_version() << "\n";

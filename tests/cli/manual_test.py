@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-VERBS_WITH_OPTIONS = ["check", "explain", "count", "encodings", "hash-key", "state"]
+VERBS_WITH_OPTIONS = ["check", "explain", "count", "encodings", "hash-key", "report", "state"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 

@@ -22,6 +22,7 @@ weir_packages=(
   python3-prometheus-client                        # and whose reader checks its metrics
   libbenchmark-dev prometheus-cpp-dev              # what its benchmarks use, and stand beside
   libcpp-httplib-dev curl                          # what its examples use
+  libsqlite3-dev                                   # what weir report --sqlite writes with
   dpkg-dev file                                    # what its Debian packages are made with
 )
 

@@ -14,16 +14,24 @@ _weir() {
       ;;
     encodings) options="--json --help" ;;
     hash-key) options="--pepper --help" ;;
+    report)
+      options="--by --since --until --csv --json --html --sqlite --unique --recompute --help"
+      ;;
     state) options="--top --json --help" ;;
   esac
   if ((COMP_CWORD == 1)); then
-    options="check explain count encodings hash-key state version help"
+    options="check explain count encodings hash-key report state version help"
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     return
   fi
   case $before in
     --encoding | --model)
       options=$(weir encodings 2>/dev/null | tr -s ' ,' '\n')
+      mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+      return
+      ;;
+    --by)
+      options="consumer team app model served backend route operation outcome status month day hour"
       mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
       return
       ;;
