@@ -126,19 +126,13 @@ void TransactionImpl::FillLatency(ledger::Exchange* exchange) const {
   exchange->latency.wait_us = ElapsedNs(waits_ns, until_ns) / kMicrosecond;
 }
 
-TransactionImpl::DimensionTexts TransactionImpl::FillDimensions(ledger::Exchange* exchange) const {
-  DimensionTexts values;
-  if (request_.route == nullptr || request_.route->meter < 0) return values;
-  const RequestEnvironment environment(request_);
-  const auto& dimensions = plan().meters[static_cast<size_t>(request_.route->meter)].dimensions;
-  values.resize(dimensions.size());
-  for (size_t i = 0; i < dimensions.size(); ++i) {
-    std::string scratch;
-    const auto value = dimensions[i].value->EvalString(environment, &scratch);
-    values[i].assign(value.value_or(std::string_view()));
-    exchange->dimensions.push_back({dimensions[i].label, values[i]});
+void TransactionImpl::FillDimensions(ledger::Exchange* exchange) {
+  if (request_.route == nullptr || request_.route->meter < 0) return;
+  if (!dimensions_) FindDimensions();
+  const std::vector<std::string>& names = generation_->instruments->custom_labels();
+  for (size_t i = 0; i < dimensions_->size(); ++i) {
+    if (!(*dimensions_)[i].empty()) exchange->dimensions.push_back({names[i], (*dimensions_)[i]});
   }
-  return values;
 }
 
 absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
@@ -173,7 +167,7 @@ absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
   FillAttempts(&exchange);
   FillLimits(&exchange);
   FillLatency(&exchange);
-  const DimensionTexts values = FillDimensions(&exchange);  // the exchange's views are of them
+  FillDimensions(&exchange);
   return ledger::FormatLine(exchange, line);
 }
 

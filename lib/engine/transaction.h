@@ -282,7 +282,7 @@ class TransactionImpl : public Transaction, public Recycled {
   void FillAttempts(ledger::Exchange* exchange) const;
   void FillLimits(ledger::Exchange* exchange) const;
   void FillLatency(ledger::Exchange* exchange) const;
-  DimensionTexts FillDimensions(ledger::Exchange* exchange) const;
+  void FillDimensions(ledger::Exchange* exchange);
 
   // replies.cc
   struct Words {
