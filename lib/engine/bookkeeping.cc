@@ -135,6 +135,19 @@ void TransactionImpl::FillDimensions(ledger::Exchange* exchange) {
   }
 }
 
+void TransactionImpl::FillCaching(ledger::Exchange* exchange) const {
+  if (caching_ == nullptr) return;
+  exchange->cache.result = CacheResultName(caching_->result);
+  if (!caching_->IsHit()) return;
+  exchange->cache.age_ms = static_cast<uint64_t>(caching_->age_ns / kMillisecond);
+  if (caching_->similarity >= 0) {
+    exchange->cache.similarity_ppm = static_cast<uint64_t>(caching_->similarity * 1e6);
+  }
+  exchange->cache.saved_prompt = caching_->saved.prompt;
+  exchange->cache.saved_completion = caching_->saved.completion;
+  exchange->cache.saved_micro_usd = PriceOf(model_, caching_->saved);
+}
+
 absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
   if (phase_ != Phase::kEnded) {
     return absl::FailedPreconditionError("the transaction has not ended");
@@ -164,6 +177,7 @@ absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
     exchange.usage = LedgerUsage();
     exchange.cost = LedgerCost(*exchange.usage, exchange.served);
   }
+  FillCaching(&exchange);
   FillAttempts(&exchange);
   FillLimits(&exchange);
   FillLatency(&exchange);

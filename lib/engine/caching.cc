@@ -10,6 +10,7 @@
 #include "base/saturating.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/costs.h"
 #include "engine/embedding_call.h"
 #include "engine/transaction.h"
 #include "weir/replay.h"
@@ -336,11 +337,31 @@ std::optional<Action> TransactionImpl::GiveKnown(AnswerCache::Found found) {
 
 // A hit costs nothing, unless the policy says that it does: then what it cost when it was bought.
 void TransactionImpl::SettleHit(const dialects::KeptAnswer& answer) {
+  Usage& saved = caching_->saved;
+  saved.prompt = answer.usage.prompt.value_or(prompt_.count);
+  saved.completion = answer.usage.completion.value_or(0);
+  saved.cached = answer.usage.cached.value_or(0);
+  saved.reasoning = answer.usage.reasoning.value_or(0);
   if (!limits_taken_) return;
   Used used;
-  used.prompt = answer.usage.prompt.value_or(prompt_.count);
-  used.completion = answer.usage.completion.value_or(0);
+  static_cast<Usage&>(used) = saved;
   SettleLimits(used, /*learn=*/false);
+}
+
+void TransactionImpl::MeterCaching() {
+  if (caching_ == nullptr) return;
+  const Caching& caching = *caching_;
+  Instruments& instruments = *generation_->instruments;
+  if (!caching.IsHit()) {
+    const bool is_miss = caching.result == Caching::Result::kMiss;
+    instruments.RecordCache(is_miss ? "miss" : "bypass",
+                            caching.guard.empty() ? caching.reason : caching.guard);
+    return;
+  }
+  const std::string_view how = caching.result == Caching::Result::kExactHit ? "exact" : "semantic";
+  instruments.RecordCache("hit", how);
+  instruments.CacheSaved(how, SaturatingAdd(caching.saved.prompt, caching.saved.completion),
+                         PriceOf(model_, caching.saved));
 }
 
 void TransactionImpl::SetCacheHeader() {

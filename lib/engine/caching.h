@@ -11,6 +11,7 @@
 
 #include "engine/answer_cache.h"
 #include "engine/flights.h"
+#include "engine/request.h"
 #include "engine/request_key.h"
 #include "weir/breaker.h"
 
@@ -29,6 +30,7 @@ struct Caching {
   enum class Result : uint8_t { kBypass, kMiss, kExactHit, kSemanticHit };
 
   explicit Caching(AnswerCache* found_cache) : cache(found_cache) {}
+  bool IsHit() const { return result == Result::kExactHit || result == Result::kSemanticHit; }
 
   AnswerCache* const cache;
   RequestKey key;
@@ -54,6 +56,7 @@ struct Caching {
   std::string_view embedding = "none";  // "ok", "failed", "timeout", "resting", …
   double similarity = -2;               // of the nearest; below -1: none was compared
   int64_t age_ns = 0;
+  Usage saved;            // of a hit: what its answer was bought for
   std::string_view kept;  // "kept", or why the answer is not; empty: none came that could be
 };
 

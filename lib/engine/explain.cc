@@ -23,9 +23,7 @@ void WriteCaching(const Caching& caching, json::Writer* writer) {
   if (!caching.guard.empty()) writer->Key("guard").String(caching.guard);
   writer->Key("embedding").String(caching.embedding);
   if (caching.similarity >= -1) writer->Key("similarity").Raw(DecimalOf(caching.similarity));
-  const bool is_hit = caching.result == Caching::Result::kExactHit ||
-                      caching.result == Caching::Result::kSemanticHit;
-  if (is_hit) writer->Key("age_s").Int(caching.age_ns / kSecond);
+  if (caching.IsHit()) writer->Key("age_s").Int(caching.age_ns / kSecond);
   if (!caching.kept.empty()) writer->Key("kept").String(caching.kept);
   writer->EndObject();
 }

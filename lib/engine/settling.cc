@@ -168,7 +168,10 @@ void TransactionImpl::End(int status) {
   LandFlight();
   replied_status_ = status;
   if (!started_mono_ns_) return;  // never decided upon: nothing happened
-  TryToMeter([&] { MeterExchange(status); });
+  TryToMeter([&] {
+    MeterExchange(status);
+    MeterCaching();
+  });
 }
 
 }  // namespace weir::engine

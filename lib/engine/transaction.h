@@ -150,6 +150,7 @@ class TransactionImpl : public Transaction, public Recycled {
   void TakeVector();
   std::optional<Action> GiveKnown(AnswerCache::Found found);
   void SettleHit(const dialects::KeptAnswer& answer);
+  void MeterCaching();
   void SetCacheHeader();
   size_t KeepsBytes();
   void KeepAnswer();
@@ -283,6 +284,7 @@ class TransactionImpl : public Transaction, public Recycled {
   void FillLimits(ledger::Exchange* exchange) const;
   void FillLatency(ledger::Exchange* exchange) const;
   void FillDimensions(ledger::Exchange* exchange);
+  void FillCaching(ledger::Exchange* exchange) const;
 
   // replies.cc
   struct Words {
@@ -377,7 +379,7 @@ class TransactionImpl : public Transaction, public Recycled {
   // The values of the policy's dimensions, once one was metered.
   std::optional<RecycledVector<std::string_view>> dimensions_;
   int replied_status_ = 0;
-  int64_t overhead_ns_ = 0;  // as the host measured it
+  int64_t overhead_ns_ = 0;             // as the host measured it
   std::optional<Hash128> exchange_id_;  // once it was asked for
 
   // Views of the last action.
