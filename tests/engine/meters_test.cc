@@ -91,9 +91,9 @@ TEST_CASE("names, units, buckets and attributes are the standard's") {
   json::Document document;
   REQUIRE(document.Parse(
       engine->ExportMetrics(metrics::ExportFormat::kOtlpCumulative, {}, At(700))->bytes));
-  const json::Value scope = *document.root()["resourceMetrics"].begin_members();
+  const json::Value scope = *document.root()["resourceMetrics"].members().begin();
   std::map<std::string, json::Value> told;
-  for (const json::Value metric : (*scope["scopeMetrics"].begin_members())["metrics"].members()) {
+  for (const json::Value metric : (*scope["scopeMetrics"].members().begin())["metrics"].members()) {
     told[std::string(metric["name"].text())] = metric;
   }
   std::set<std::string> standard;

@@ -147,8 +147,8 @@ uint64_t SumOfBatch(const std::string& bytes) {
   json::Document document;
   REQUIRE(document.Parse(bytes));
   uint64_t sum = 0;
-  const json::Value scope = *document.root()["resourceMetrics"].begin_members();
-  const json::Value metrics = (*scope["scopeMetrics"].begin_members())["metrics"];
+  const json::Value scope = *document.root()["resourceMetrics"].members().begin();
+  const json::Value metrics = (*scope["scopeMetrics"].members().begin())["metrics"];
   for (const json::Value metric : metrics.members()) {
     for (const json::Value point : metric["sum"]["dataPoints"].members()) {
       sum += std::stoull(std::string(point["asInt"].text()));
