@@ -9,7 +9,7 @@
 //   class Meter final : public StreamMeter, public Recycled { … };   // new and delete use the
 //   shelf RecycledString body;  RecycledVector<Node> nodes;                // and so do these
 //
-// Bounds: blocks of at most kMostBytes, at most some 1.9 MB in all, of the whole process; nothing
+// Bounds: blocks of at most kMostBytes, at most some 2.7 MB in all, of the whole process; nothing
 // is kept for a block that is in use. Under AddressSanitizer blocks on the shelf are poisoned, so
 // that a use after they were given up is found as it is in freed memory.
 //

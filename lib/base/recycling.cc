@@ -4,6 +4,7 @@
 
 #include "weir/recycling.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -34,10 +35,12 @@ void Unpoison([[maybe_unused]] void* memory, [[maybe_unused]] size_t size) {
 #endif
 }
 
-// Sizes up to kFineBytes go up in quarters of a power of two, larger ones in powers of two.
-constexpr size_t kLeastBytes = 64;
+// Sizes up to kFineBytes go up in eighths of a power of two, larger ones in powers of two. The fine
+// ones are what fills such a size together with the word that the heap puts before a block.
+constexpr size_t kHeapWord = 8;
+constexpr size_t kLeastBytes = 32;
 constexpr size_t kFineBytes = 4096;
-constexpr size_t kFineClasses = 25;
+constexpr size_t kFineClasses = 57;
 constexpr size_t kClasses = kFineClasses + 4;
 constexpr size_t kParts = 8;
 
@@ -47,21 +50,22 @@ struct Class {
 };
 
 constexpr Class ClassOf(size_t size) {
-  if (size <= kLeastBytes) return {0, kLeastBytes};
-  const size_t last = size - 1;
-  const auto power = static_cast<size_t>(std::bit_width(last)) - 1;
-  constexpr size_t kLeastPower = 6;
-  if (size <= kFineBytes) {
-    const size_t quarters = last >> (power - 2);  // 4 to 7
-    return {(power - kLeastPower) * 4 + quarters - 3, (quarters + 1) << (power - 2)};
+  const size_t whole = size + kHeapWord;
+  if (whole <= kLeastBytes) return {0, kLeastBytes - kHeapWord};
+  if (whole <= kFineBytes) {
+    constexpr size_t kLeastPower = 5;
+    const auto power = static_cast<size_t>(std::bit_width(whole - 1)) - 1;
+    const size_t eighths = (whole - 1) >> (power - 3);  // 8 to 15
+    return {(power - kLeastPower) * 8 + eighths - 7, ((eighths + 1) << (power - 3)) - kHeapWord};
   }
   constexpr size_t kFinePower = 12;
+  const auto power = static_cast<size_t>(std::bit_width(std::max(size - 1, kFineBytes))) - 1;
   return {kFineClasses + power - kFinePower, size_t{2} << power};
 }
-static_assert(ClassOf(65).index == 1 && ClassOf(65).bytes == 80);
-static_assert(ClassOf(128).index == 4 && ClassOf(128).bytes == 128);
-static_assert(ClassOf(kFineBytes).index == kFineClasses - 1 && ClassOf(kFineBytes).bytes == 4096);
-static_assert(ClassOf(kFineBytes + 1).index == kFineClasses && ClassOf(4097).bytes == 8192);
+static_assert(ClassOf(24).index == 0 && ClassOf(25).index == 1 && ClassOf(25).bytes == 28);
+static_assert(ClassOf(120).index == 16 && ClassOf(120).bytes == 120);
+static_assert(ClassOf(4088).index == kFineClasses - 1 && ClassOf(4088).bytes == 4088);
+static_assert(ClassOf(4089).index == kFineClasses && ClassOf(4089).bytes == 8192);
 static_assert(ClassOf(kMostBytes).index == kClasses - 1 && ClassOf(kMostBytes).bytes == kMostBytes);
 
 using Slot = std::atomic<void*>;
@@ -69,7 +73,7 @@ using Slot = std::atomic<void*>;
 // A transaction has many small blocks at a time, and few large ones.
 constexpr size_t SlotsOfClass(size_t index) {
   constexpr size_t kMany = 16, kSome = 4, kOne = 1;
-  return index <= ClassOf(128).index ? kMany : index < kFineClasses ? kSome : kOne;
+  return index <= ClassOf(120).index ? kMany : index < kFineClasses ? kSome : kOne;
 }
 
 // Where the slots of each class begin, and behind the last where they end.

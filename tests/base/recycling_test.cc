@@ -54,8 +54,8 @@ TEST_CASE("the shelf is bounded, and has no large blocks") {
     for (void* block : taken) recycling::Give(block, size);
     return testing::LiveAllocationsOfThisThread() - before;
   };
-  for (const size_t size : {1, 128}) CHECK(kept(size) == 16);
-  for (const size_t size : {129, 1000, 4096}) CHECK(kept(size) == 4);
+  for (const size_t size : {1, 120}) CHECK(kept(size) == 16);
+  for (const size_t size : {121, 1000, 4088}) CHECK(kept(size) == 4);
   CHECK(kept(recycling::kMostBytes) == 1);
   CHECK(kept(recycling::kMostBytes + 1) == 0);
   Empty();

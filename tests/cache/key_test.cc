@@ -197,7 +197,7 @@ TEST_CASE("what is out of range is said by name") {
           absl::StatusCode::kInvalidArgument);
   }
   CHECK_FALSE(cache->Insert({"p", {1, 1}, {}, "v", -1}, At(0)).ok());
-  CHECK_FALSE(cache->Insert({"p", {1, 1}, {}, "v", 0, {}, 0, 4}, At(0)).ok());
+  CHECK_FALSE(cache->Insert({"p", {1, 1}, {}, "v", 0, {}, 0, 0, 4}, At(0)).ok());
   const std::string large(1 << 20, 'x');
   CHECK(cache->Insert({"p", {1, 1}, {}, large}, At(0)).status().code() ==
         absl::StatusCode::kResourceExhausted);

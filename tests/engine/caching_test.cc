@@ -139,13 +139,15 @@ TEST_CASE("a stream's answer is kept like a whole one") {
   REQUIRE(Decide(*txn, At(0)).kind == ActionKind::kForward);
   testing::Answer(*txn, 200, "text/event-stream");
   REQUIRE(Decide(*txn, At(1)).kind == ActionKind::kContinue);
-  for (
-      const char* event :
-      {R"({"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":[{"index":0,"delta":{"role":"assistant","content":"Cli"},"finish_reason":null}]})",
-       R"({"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":[{"index":0,"delta":{"content":"ck."},"finish_reason":null}]})",
-       R"({"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})",
-       "[DONE]"}) {
-    REQUIRE(txn->ResponseBody(std::string("data: ") + event + "\n\n").ok());
+  const auto chunk = [](const std::string& delta, const std::string& finish) {
+    return R"({"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":)"
+           R"([{"index":0,"delta":)" +
+           delta + R"(,"finish_reason":)" + finish + "}]}";
+  };
+  for (const std::string& event :
+       {chunk(R"({"role":"assistant","content":"Cli"})", "null"),
+        chunk(R"({"content":"ck."})", "null"), chunk("{}", R"("stop")"), std::string("[DONE]")}) {
+    REQUIRE(txn->ResponseBody("data: " + event + "\n\n").ok());
     REQUIRE(Decide(*txn, At(2)).kind == ActionKind::kContinue);
   }
   REQUIRE(txn->ResponseEnd().ok());

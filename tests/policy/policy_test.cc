@@ -138,7 +138,7 @@ TEST_CASE("what is wrong is said with its place, and with the nearest known word
       {"\"learned\"", "\"lerned\"", "limits.l.reserve.output", "did you mean \"learned\"?"},
       {"\"status\": 429}", "\"status\": 200}", "limits.l.on_exceeded.status", "from 400 to 599"},
       {"\"amount\": 50000", "\"amount\": 50000, \"burst\": 5", "limits.l.burst", "token_bucket"},
-      {"\"team\": \"consumer.team\"", "\"model\": \"consumer.team\"", "meters.m.dimensions.model",
+      {"\"team\": \"consumer.team\"", "\"route\": \"consumer.team\"", "meters.m.dimensions.route",
        "a dimension already"},
       {"\"/openai/deployments/{model}", "\"/openai/deployments/x{model}", "routes[0].match.path",
        "whole part of the path"},
