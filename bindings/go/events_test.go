@@ -11,8 +11,8 @@ import (
 func (p *player) event(event object) {
 	p.tick(event)
 	p.last = orDefault(event["txn"], p.last)
-	words("event", event, "at_ms after_retry_ms txn request response more failed again expect "+
-		"free reload metrics status explain about")
+	words("event", event, "at_ms after_retry_ms txn request response more failed call again "+
+		"expect free reload metrics status explain about")
 	if policy, given := event["reload"]; given {
 		p.policy(policy)
 	}
@@ -72,6 +72,9 @@ func (p *player) act(x *exchange, event object) {
 	}
 	if failure, given := event["failed"]; given {
 		p.failed(x, parse[string](failure))
+	}
+	if call, given := event["call"]; given {
+		p.call(x, parse[object](call))
 	}
 	if parse[bool](event["again"]) {
 		action, err := x.txn.Next()

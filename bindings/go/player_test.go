@@ -12,11 +12,12 @@ import (
 type object = map[string]json.RawMessage
 
 // exchange is one transaction as the host sees it: the last action, what the backend is sent by the
-// last FORWARD, and what the client has been given so far.
+// last FORWARD or CALL, and what the client has been given so far.
 type exchange struct {
 	name           string
 	txn            *Transaction
 	action         Action
+	callID         uint64 // of the last CALL
 	clientHeaders  http.Header
 	url, target    string
 	backendBody    []byte
@@ -146,6 +147,12 @@ func (p *player) perform(x *exchange, action Action, err error, fed []byte) Acti
 		x.backendBody = append([]byte(nil), x.txn.Body()...)
 		x.backendHeaders = x.clientHeaders.Clone()
 		x.txn.EditHeaders(x.backendHeaders)
+	case ActionCall: // weir's own: nothing of the client's goes with it
+		x.url, x.target = x.txn.URL(), x.txn.Target()
+		x.backendBody = append([]byte(nil), x.txn.Body()...)
+		x.backendHeaders = http.Header{}
+		x.callID = action.CallID
+		x.txn.EditHeaders(x.backendHeaders)
 	case ActionReply:
 		x.status, x.repliedAtMs = action.Status, p.atMs
 		x.answerHeaders = http.Header{}
@@ -260,6 +267,11 @@ func (p *player) failed(x *exchange, failure string) {
 		"connect": FailureConnect, "timeout": FailureTimeout, "reset": FailureReset,
 	}
 	action, err := x.txn.ResponseFailed(kinds[failure])
+	p.perform(x, action, err, nil)
+}
+
+func (p *player) call(x *exchange, call object) {
+	action, err := x.txn.CallResult(x.callID, orDefault(call["status"], 200), bodyOf(call))
 	p.perform(x, action, err, nil)
 }
 

@@ -103,6 +103,15 @@ perform[weir.ACTION_FORWARD] = function(self, x)
   x.backend_headers = self:edit(x, copy(x.client_headers))
 end
 
+-- A CALL is weir's own: nothing of the client's goes with it.
+perform[weir.ACTION_CALL] = function(self, x)
+  x.url = self:sound("url", x.txn:url())
+  x.target = self:sound("target", x.txn:target())
+  x.backend_body = self:sound("body", x.txn:body())
+  x.backend_headers = self:edit(x, {})
+  x.call_id = x.txn:call_id()
+end
+
 perform[weir.ACTION_REPLY] = function(self, x)
   x.status, x.replied_at_ms = x.txn:status(), self.at_ms
   x.answer_headers = self:edit(x, {})
@@ -199,6 +208,11 @@ end
 
 function host:failed(x, failure)
   self:sound("response_failed", x.txn:response_failed(FAILURES[failure]))
+  self:next(x)
+end
+
+function host:call(x, call)
+  self:sound("call_result", x.txn:call_result(x.call_id, call.status or 200, body_of(call)))
   self:next(x)
 end
 

@@ -22,8 +22,8 @@ local function words(text)
 end
 local WORDS = {
   transcript = words "about policy secrets events",
-  event = words [[at_ms after_retry_ms txn request response more failed again expect free reload
-                  metrics status explain about]],
+  event = words [[at_ms after_retry_ms txn request response more failed call again expect free
+                  reload metrics status explain about]],
   expect = words "action attempt deadline_ms backend client",
   backend = words "url target headers body body_text contains lacks",
   client = words "status headers body body_text contains lacks",
@@ -160,6 +160,7 @@ local function play_event(h, event, last)
   if event.response then h:response(x, event.response) end
   if event.more then h:more(x, event.more) end
   if event.failed then h:failed(x, event.failed) end
+  if event.call then h:call(x, event.call) end
   if event.again then h:next(x) end
   if event.expect then expect(h, x, event.expect) end
   expect_written(h, x, event)

@@ -21,8 +21,8 @@ MAX_MS = 2600  # of real time
 QUIET_S = 0.15  # nothing came for so long: nothing comes
 CLIENT_S = 1.0  # how long bytes may be on their way
 PLAYS = 2  # a limit's window may end, by the real clock, within a play
-EVENT_WORDS = """at_ms after_retry_ms txn request response more failed again expect free reload
-metrics status explain about"""
+EVENT_WORDS = """at_ms after_retry_ms txn request response more failed call again expect free
+reload metrics status explain about"""
 
 
 def reason_to_leave_out(transcript: dict) -> str | None:
@@ -32,6 +32,8 @@ def reason_to_leave_out(transcript: dict) -> str | None:
         return f"takes more than {MAX_MS} ms of real time"
     if any(event.get("failed") in ("connect", "timeout") for event in events):
         return "a connection that fails, or a deadline, has no request that could be compared"
+    if any("call" in event or event.get("expect", {}).get("action") == "call" for event in events):
+        return "answers a CALL, which nginx declines"
     if any("reload" in event for event in events):
         return "a reload between two steps of an exchange"
     if any(event.get("after_retry_ms", 0) < 0 for event in events):

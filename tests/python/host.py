@@ -17,7 +17,7 @@ class Fault(Exception):
 @dataclass
 class Exchange:
     """One transaction as the host sees it: the last action, what the backend is sent by the last
-    FORWARD, and what the client has been given so far."""
+    FORWARD or CALL, and what the client has been given so far."""
 
     name: str
     txn: weir.Transaction
@@ -25,6 +25,7 @@ class Exchange:
     client_headers: list = field(default_factory=list)
     url: str = ""
     target: str = ""
+    call_id: int = 0  # of the last CALL
     backend_headers: list = field(default_factory=list)
     backend_body: bytes = b""
     status: int = 0
@@ -86,6 +87,10 @@ class Host:
         if kind is weir.ActionKind.FORWARD:
             x.url, x.target, x.backend_body = action.url, action.target, action.body
             x.backend_headers = action.edit(x.client_headers)
+        elif kind is weir.ActionKind.CALL:
+            x.url, x.target, x.backend_body = action.url, action.target, action.body
+            x.backend_headers = action.edit([])  # weir's own: nothing of the client's goes with it
+            x.call_id = action.call_id
         elif kind is weir.ActionKind.REPLY:
             x.status, x.replied_at_ms = action.status, self.at_ms
             x.answer_headers, x.answer = action.edit([]), action.body
@@ -142,6 +147,11 @@ class Host:
 
     def failed(self, x, failure):
         self.perform(x, x.txn.response_failed(FAILURES[failure], now=self.now()))
+
+    def call(self, x, call):
+        status, body = call.get("status", 200), body_of(call)
+        action = x.txn.call_result(x.call_id, status, body, now=self.now())
+        self.perform(x, action)
 
     def again(self, x):
         self.perform(x, x.txn.next(now=self.now()))

@@ -14,8 +14,8 @@ from host import Fault, Host
 
 import weir
 
-EVENT = {"at_ms", "after_retry_ms", "txn", "request", "response", "more", "failed", "again",
-         "expect", "free", "reload", "metrics", "status", "explain", "about"}
+EVENT = {"at_ms", "after_retry_ms", "txn", "request", "response", "more", "failed", "call",
+         "again", "expect", "free", "reload", "metrics", "status", "explain", "about"}
 TRANSCRIPT = {"about", "policy", "secrets", "events"}
 EXPECT = {"action", "attempt", "deadline_ms", "backend", "client"}
 BACKEND = {"url", "target", "headers", "body", "body_text", "contains", "lacks"}
@@ -170,7 +170,7 @@ class Play:
         x = host.begin(self.last) if "request" in event else host.find(self.last)
         if x is None and not event.keys() & {"metrics", "status", "reload"}:
             raise Fault(f"no transaction \"{self.last}\"")
-        for verb in ("request", "response", "more", "failed"):
+        for verb in ("request", "response", "more", "failed", "call"):
             if verb in event:
                 getattr(host, verb)(x, event[verb])
         if event.get("again"):

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
       .response_body = weir_txn_response_body,
       .response_end = weir_txn_response_end,
       .response_failed = weir_txn_response_failed,
+      .call_result = weir_txn_call_result,
       .next = weir_txn_next,
       .url = weir_txn_url,
       .target = weir_txn_target,

@@ -162,6 +162,11 @@ weir_status ResponseFailed(weir_txn* txn, int32_t failure, weir_error* error) {
   return StatusOf(txn->txn->ResponseFailed(static_cast<weir::engine::Failure>(failure)), error);
 }
 
+weir_status CallResult(weir_txn* txn, uint64_t call_id, int32_t status, const char* body,
+                       size_t size, weir_error* error) {
+  return StatusOf(txn->txn->CallResult(call_id, status, {body, size}), error);
+}
+
 weir_status Next(weir_txn* txn, const weir_now* now, weir_action* action, weir_error* error) {
   const auto decided = txn->txn->Next(NowOf(*now));
   if (!decided.ok()) return StatusOf(decided.status(), error);
@@ -222,6 +227,7 @@ constexpr host_api kApi = {
     .response_body = ResponseBody,
     .response_end = ResponseEnd,
     .response_failed = ResponseFailed,
+    .call_result = CallResult,
     .next = Next,
     .url = Url,
     .target = Target,

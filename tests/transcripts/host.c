@@ -122,13 +122,19 @@ static int32_t next(host* h, exchange* x, const char* input, size_t input_size) 
   if (failed(h, h->api->next(x->txn, &now, &x->action, &error), "next", &error)) return 0;
   switch (x->action.kind) {
     case WEIR_ACTION_FORWARD:
+    case WEIR_ACTION_CALL:
       text_assign(&x->url, "", 0);
       text_assign(&x->target, "", 0);
       text_assign(&x->backend_body, "", 0);
       append_view(h, x, h->api->url, &x->url);
       append_view(h, x, h->api->target, &x->target);
       append_view(h, x, h->api->body, &x->backend_body);
-      headers_copy(&x->backend_headers, &x->client_headers);
+      headers_free(&x->backend_headers);
+      if (x->action.kind == WEIR_ACTION_CALL) {
+        x->call_id = x->action.call_id; /* weir's own: nothing of the client's goes with it */
+      } else {
+        headers_copy(&x->backend_headers, &x->client_headers);
+      }
       edit(h, x, &x->backend_headers);
       break;
     case WEIR_ACTION_REPLY:
@@ -265,6 +271,18 @@ void host_failed(host* h, exchange* x, const char* failure) {
                        : strcmp(failure, "timeout") == 0 ? WEIR_FAILURE_TIMEOUT
                                                          : WEIR_FAILURE_RESET;
   failed(h, h->api->response_failed(x->txn, kind, &error), "response_failed", &error);
+  next(h, x, NULL, 0);
+}
+
+void host_call(host* h, exchange* x, const json_t* call) {
+  NEW_ERROR;
+  int status = 200;
+  json_unpack((json_t*)call, "{s?i}", "status", &status);
+  text body = {NULL, 0};
+  body_of(call, &body);
+  failed(h, h->api->call_result(x->txn, x->call_id, status, body.bytes, body.size, &error),
+         "call_result", &error);
+  text_free(&body);
   next(h, x, NULL, 0);
 }
 

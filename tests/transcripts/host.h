@@ -36,6 +36,7 @@ typedef struct host_api {
   weir_status (*response_body)(weir_txn*, const char*, size_t, weir_error*);
   weir_status (*response_end)(weir_txn*, weir_error*);
   weir_status (*response_failed)(weir_txn*, int32_t, weir_error*);
+  weir_status (*call_result)(weir_txn*, uint64_t, int32_t, const char*, size_t, weir_error*);
   weir_status (*next)(weir_txn*, const weir_now*, weir_action*, weir_error*);
   weir_status (*url)(const weir_txn*, const char**, size_t*);
   weir_status (*target)(const weir_txn*, const char**, size_t*);
@@ -74,11 +75,12 @@ void headers_copy(headers* to, const headers* from);
 void headers_free(headers* h);
 
 /* One transaction as the host sees it: the last action, what the backend is sent by the last
- * FORWARD, and what the client has been given so far. */
+ * FORWARD or CALL, and what the client has been given so far. */
 typedef struct exchange {
   char* name;
   weir_txn* txn;
   weir_action action;
+  uint64_t call_id;       /* of the last CALL */
   headers client_headers; /* of the request */
   text url, target, backend_body;
   headers backend_headers;
@@ -115,6 +117,7 @@ void host_request(host* h, exchange* x, const json_t* request);
 void host_response(host* h, exchange* x, const json_t* response);
 void host_more(host* h, exchange* x, const json_t* more);
 void host_failed(host* h, exchange* x, const char* failure);
+void host_call(host* h, exchange* x, const json_t* call);
 void host_again(host* h, exchange* x);
 void host_free(host* h, exchange* x);
 

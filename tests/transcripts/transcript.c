@@ -197,9 +197,8 @@ static void play_event(host* h, const json_t* event, const char** last) {
   if (at_ms < h->at_ms) host_fault(h, "time goes backward");
   h->at_ms = at_ms;
   expect_words(h, "event", event,
-               " at_ms after_retry_ms txn request response more failed again expect free reload "
-               "metrics status"
-               " explain about ");
+               " at_ms after_retry_ms txn request response more failed call again expect free "
+               "reload metrics status explain about ");
   const json_t* reload = json_object_get(event, "reload");
   if (reload != NULL) host_policy(h, reload);
   exchange* x = subject(h, event, last);
@@ -216,6 +215,7 @@ static void play_event(host* h, const json_t* event, const char** last) {
   if ((value = json_object_get(event, "failed")) != NULL) {
     host_failed(h, x, json_string_value(value));
   }
+  if ((value = json_object_get(event, "call")) != NULL) host_call(h, x, value);
   if (json_is_true(json_object_get(event, "again"))) host_again(h, x);
   if ((value = json_object_get(event, "expect")) != NULL) expect(h, x, value);
   expect_written(h, x, event);
