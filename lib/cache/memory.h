@@ -9,6 +9,10 @@
 // for; and whatever number they read is checked against its bound before it is used. Numbers of
 // rows, blocks, partitions and pieces begin at 1, so that zeroed memory says "none".
 //
+// So readers survive memory that was damaged by whatever means, and so does Repair, which reads
+// nothing but rows. Writers trust the rest: what they do to damaged memory that nobody says is
+// dirty is undefined.
+//
 // A row's sequence counts its lives: 4n is free, 4n+1 is being written, 4n+2 lives. Reading it
 // before and after tells whether what was read in between is one life's.
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "absl/base/optimization.h"
+#include "base/saturating.h"
 
 namespace weir::cache {
 namespace {
@@ -29,12 +30,16 @@ bool Lookup::Copy(uint32_t number, uint32_t sequence, Answer* answer) const {
   uint32_t piece = Get(row.value);
   ReadFence();
   if (Get(row.sequence) != sequence) return false;
+  if (PiecesFor(bytes) > memory_.layout.pieces) return false;  // the memory was damaged
   const uint32_t words = bytes / 8;
   value_->resize(bytes);
   char* to = value_->data();
   constexpr uint32_t kPieceWords = kPieceBytes / 8;
   for (uint32_t at = 0; at * 8 < bytes; at += kPieceWords) {
-    if (!memory_.IsPiece(piece)) break;  // the sequence will tell
+    if (!memory_.IsPiece(piece)) {
+      value_->clear();
+      return false;
+    }
     const Word* from = memory_.piece(piece);
     piece = Get(memory_.next_piece[piece]);
     if (memory_.IsPiece(piece)) __builtin_prefetch(memory_.piece(piece));
@@ -54,7 +59,7 @@ bool Lookup::Copy(uint32_t number, uint32_t sequence, Answer* answer) const {
     return false;
   }
   answer->entry = uint64_t{sequence} << 32 | number;
-  answer->age_ns = now_ns_ > created_ns ? now_ns_ - created_ns : 0;
+  answer->age_ns = now_ns_ > created_ns ? SaturatingSub(now_ns_, created_ns) : 0;
   return true;
 }
 
