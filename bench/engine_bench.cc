@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/support/allocations.h"
 #include "weir/auth.h"
@@ -122,6 +123,79 @@ void BM_Admission_Only(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_Admission_Only)->Arg(1024);
+
+constexpr int kKnown = 1000;
+
+std::unique_ptr<Engine> CachingEngine() {
+  std::vector<policy::Fault> faults;
+  auto policy = policy::Policy::Parse(R"({"weir": 1,
+    "backends": {"a": {"url": "http://a.test", "dialect": "openai"}},
+    "pools": {"p": {"members": [{"backend": "a"}]}},
+    "caches": {"faq": {"embedding": "lexical", "min_similarity": 0.6, "partition": ["route"]}},
+    "routes": [{"name": "chat", "match": {"path": "/v1/chat/completions"}, "pool": "p",
+                "auth": "none", "cache": "faq"}]})",
+                                      &faults);
+  if (policy == nullptr) std::abort();
+  return *Engine::Create(policy, {});
+}
+
+// One of kKnown questions of 60 bytes; things are named so that no two are near each other.
+std::string Question(int number, const char* begin, const char* end) {
+  std::string things;
+  for (uint32_t bits = static_cast<uint32_t>(number) * 2654435761U, i = 0; i < 8; ++i, bits >>= 4) {
+    things += "bdfgklmnprstvzhj"[bits & 15];
+    things += "aeiou"[(bits + i) % 5];
+    if (i % 3 == 2) things += ' ';
+  }
+  return std::string(R"({"model":"gpt-4o","messages":[{"role":"user","content":")") + begin +
+         " polish the " + things + end + R"("}]})";
+}
+
+std::unique_ptr<Transaction> Asked(Engine& engine, const std::string& body) {
+  auto txn = engine.Begin();
+  Must(txn->RequestHead("POST", "/v1/chat/completions", "10.0.0.7").ok());
+  Must(txn->RequestHeader("content-type", "application/json").ok());
+  Must(txn->RequestBody(body).ok() && txn->RequestEnd().ok());
+  return txn;
+}
+
+void Fill(Engine& engine, Now now) {
+  const std::string answer =
+      R"({"id":"x","model":"gpt-4o","choices":[{"index":0,"message":{"role":"assistant","content":)"
+      R"("All is well."},"finish_reason":"stop"}],"usage":{"prompt_tokens":25,)"
+      R"("completion_tokens":5,"total_tokens":30}})";
+  for (int i = 0; i < kKnown; ++i) {
+    auto txn = Asked(engine, Question(i, "How do I", "?"));
+    Must(txn->Next(now)->kind == ActionKind::kForward && txn->ResponseHead(200).ok());
+    Must(txn->ResponseHeader("content-type", "application/json").ok() && txn->Next(now).ok());
+    Must(txn->ResponseBody(answer).ok() && txn->ResponseEnd().ok());
+    Must(txn->Next(now)->kind == ActionKind::kDone);
+  }
+}
+
+// From the request's head to the reply that a host sends.
+void AskKnown(benchmark::State& state, const char* begin, const char* end) {
+  auto engine = CachingEngine();
+  Now now{kSecond, kSecond};
+  Fill(*engine, now);
+  std::vector<std::string> bodies;
+  for (int i = 0; i < kKnown; ++i) bodies.push_back(Question(i, begin, end));
+  size_t asked = 0, known = 0;
+  for (auto _ : state) {
+    now.mono_ns += kMicrosecond;
+    auto txn = Asked(*engine, bodies[asked++ % kKnown]);
+    known += txn->Next(now)->kind == ActionKind::kReply ? 1 : 0;
+    benchmark::DoNotOptimize(txn->body());
+  }
+  state.counters["hit_share"] = static_cast<double>(known) / static_cast<double>(asked);
+}
+
+void BM_CacheHit_Exact(benchmark::State& state) { AskKnown(state, "How do I", "?"); }
+void BM_CacheHit_Semantic(benchmark::State& state) { AskKnown(state, "How can I", ""); }
+void BM_CacheMiss(benchmark::State& state) { AskKnown(state, "Why should anybody not", " twice?"); }
+BENCHMARK(BM_CacheHit_Exact);
+BENCHMARK(BM_CacheHit_Semantic);
+BENCHMARK(BM_CacheMiss);
 
 void BM_Neighbour_CountPromptAlone(benchmark::State& state) {
   const tokens::Tokenizer* tokenizer = tokens::Find("o200k_base");
