@@ -14,9 +14,10 @@
  * Counting stands alone too, without policy or engine: texts (weir_tokenizer_count), texts that
  * come in pieces (weir_token_counter), whole requests (weir_count_request) and answers as they pass
  * (weir_stream_meter): weir_counting.h. So do limits, a keyed limiter for anything:
- * weir_limiting.h; a circuit breaker for anything: weir_breaking.h; and a balancer for anything:
- * weir_balancing.h. Ledger files, a line for each exchange, are in weir_bookkeeping.h. All are
- * parts of this header, which includes them.
+ * weir_limiting.h; a circuit breaker for anything: weir_breaking.h; a balancer for anything:
+ * weir_balancing.h; and a similarity cache for anything, with what tells whether two texts can mean
+ * the same: weir_caching.h. Ledger files, a line for each exchange, are in weir_bookkeeping.h. All
+ * are parts of this header, which includes them.
  *
  * Conventions, for every function here:
  * - A weir_status says that the call itself went wrong. What policy wants, a refusal included, is
@@ -31,8 +32,8 @@
  * - _new and _parse give a handle, _free takes it; _free of null does nothing.
  * - A null handle or null output is INVALID_ARGUMENT. Nothing throws, aborts, prints or signals.
  * - A const handle may be used by many threads at once; a non-const one by one thread at a time,
- *   except that weir_engine, weir_state, weir_limiter, weir_breaker, weir_balancer and weir_ledger
- * are safe from any thread at any time.
+ *   except that weir_engine, weir_state, weir_limiter, weir_breaker, weir_balancer, weir_cache and
+ *   weir_ledger are safe from any thread at any time.
  * - Structs begin with `size` (set it to sizeof); they only ever grow at the end. A shorter struct
  *   of an older caller means defaults for the rest; a longer one whose unknown tail is not zero
  *   is UNIMPLEMENTED. In an array of structs the first one's `size`, a multiple of 8, is that of
@@ -429,6 +430,7 @@ WEIR_API void weir_txn_free(weir_txn* txn);
 #include "weir_balancing.h"
 #include "weir_bookkeeping.h"
 #include "weir_breaking.h"
+#include "weir_caching.h"
 #include "weir_counting.h"
 #include "weir_limiting.h"
 

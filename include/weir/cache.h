@@ -63,6 +63,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -117,6 +118,8 @@ struct Query {
   double min_similarity = 1;            // cosine, -1 … 1; more than 1 finds by the exact key only
   Embedder embedder = {};
   bool is_probe = false;  // another look-up for the same request may follow: a miss is not counted
+  uint32_t max_value_bytes = kMaxValueBytes;  // a longer one is found, but neither copied nor
+                                              // counted: whoever asks comes again
 };
 
 enum class Found : uint8_t { kMiss, kExact, kSemantic };
@@ -147,6 +150,7 @@ struct Answer {
   float similarity_error = 0;
   EntryId entry = 0;
   int64_t age_ns = 0;
+  uint32_t value_bytes = 0;  // of what was found
 };
 
 struct Entry {
@@ -157,7 +161,7 @@ struct Entry {
   int64_t ttl_ns = 0;  // 1 … kMaxTtl; 0: no end
   Embedder embedder = {};
   uint64_t model = 0, scope = 0;  // tags to purge by
-  uint8_t worth = 0;   // 0 … kMaxWorth: how many rounds longer it stays than one of worth 0
+  uint8_t worth = 0;  // 0 … kMaxWorth: how many rounds longer it stays than one of worth 0
 };
 
 inline constexpr int kSimilarityBins = 51;
@@ -214,6 +218,28 @@ class Cache {
 
   virtual Stats GetStats() const = 0;
 };
+
+// A cache of a segment, for people who look: figures and hashes, never a key, a vector or a value.
+struct PartitionReport {
+  std::string id;  // its keyed hash, 32 hex digits
+  uint32_t entries = 0;
+  uint64_t value_bytes = 0;
+};
+struct CacheReport {
+  std::string name;
+  bool is_readable = false;  // false: of another layout, or damaged; `bytes` is all that is known
+  uint64_t bytes = 0;
+  uint32_t dimensions = 0, max_entries = 0, max_partitions = 0;
+  uint32_t expired = 0;       // of the entries, whose room nobody has taken back yet
+  int64_t oldest_age_ns = 0;  // of the entries
+  Stats stats;
+  std::vector<PartitionReport> top;  // the partitions with most entries, most first
+};
+
+// What caches a segment holds, in the order in which they were made, with at most `top` partitions
+// of each. Only reads, takes no lock and asks nothing of processes at work, so a segment that is
+// opened read-only will do; the figures may be of several moments. Takes about 10 ns an entry.
+std::vector<CacheReport> Inspect(const state::Segment& segment, uint32_t top, Now now);
 
 }  // namespace weir::cache
 

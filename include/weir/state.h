@@ -34,6 +34,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -50,6 +51,12 @@ struct FileOptions {
   size_t bytes = size_t{16} << 20;  // of a new file; one that exists keeps its size
   uint64_t seed = 0;                // of a new file; one that exists keeps its seed
   bool replace = false;  // a file of another format gives its name to a new one instead of failing
+};
+
+// What lies in a segment under a name.
+struct RegionInfo {
+  std::string name;
+  size_t bytes = 0;
 };
 
 class Segment {
@@ -77,6 +84,9 @@ class Segment {
 
   // The same, of a region that exists; NOT_FOUND otherwise. Writes nothing.
   virtual absl::StatusOr<void*> FindRegion(std::string_view name, size_t bytes) const = 0;
+
+  // All there are, in the order in which they were made: for tools.
+  virtual std::vector<RegionInfo> Regions() const = 0;
 
   virtual uint64_t seed() const = 0;
   virtual size_t bytes_used() const = 0;

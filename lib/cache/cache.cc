@@ -49,7 +49,7 @@ class SegmentCache final : public Cache {
   uint64_t PurgeAll() override {
     return PurgeRows([](uint32_t) { return true; });
   }
-  Stats GetStats() const override;
+  Stats GetStats() const override { return StatsOf(memory_); }
 
   // Puts right what a killed writer left.
   void Mend() { const Store::Session session(&store_); }
@@ -88,6 +88,7 @@ const Centre* SegmentCache::GetCentre() {
 
 Answer SegmentCache::Lookup(const Query& query, Now now, std::string* value) {
   const Answer answer = Find(query, now.unix_ns, value);
+  if (answer.value_bytes > query.max_value_bytes) return answer;
   Counters& counters = memory_.header->counters;
   if (answer.found == Found::kExact) {
     Count(counters.exact_hits);
@@ -103,7 +104,7 @@ Answer SegmentCache::Lookup(const Query& query, Now now, std::string* value) {
 Answer SegmentCache::Find(const Query& query, int64_t now_ns, std::string* value) {
   const Hash128 partition = SipHash(seed_, query.partition);
   const Hash128 key = KeyIn(partition, query.exact);
-  KeyLookup by_key(memory_, partition, now_ns, value);
+  KeyLookup by_key(memory_, partition, now_ns, query.max_value_bytes, value);
   Answer answer;
   Walk walk = Walk::kRaced;
   for (uint32_t i = 0; i < kTries && walk == Walk::kRaced; ++i) walk = by_key.Find(key, &answer);
@@ -242,28 +243,6 @@ uint64_t SegmentCache::PurgeRows(Chosen&& chosen) {
   return removed;
 }
 
-Stats SegmentCache::GetStats() const {
-  const Header& header = *memory_.header;
-  const Counters& counters = header.counters;
-  Stats stats;
-  stats.exact_hits = Get(counters.exact_hits);
-  stats.semantic_hits = Get(counters.semantic_hits);
-  for (int i = 0; i < kMissReasons; ++i) stats.misses[i] = Get(counters.misses[i]);
-  stats.inserts = Get(counters.inserts);
-  stats.replaced = Get(counters.replaced);
-  stats.evictions = Get(counters.evictions);
-  stats.expirations = Get(counters.expirations);
-  stats.removals = Get(counters.removals);
-  stats.refused = Get(counters.refused);
-  stats.repairs = Get(counters.repairs);
-  for (int i = 0; i < kSimilarityBins; ++i) stats.similarities[i] = Get(counters.similarities[i]);
-  stats.entries = Get(header.entries);
-  stats.partitions = Get(header.partitions);
-  stats.value_bytes = uint64_t{memory_.layout.pieces} * kPieceBytes;
-  stats.value_bytes_used = stats.value_bytes - uint64_t{Get(header.free_pieces)} * kPieceBytes;
-  return stats;
-}
-
 }  // namespace
 
 std::string_view MissName(Miss miss) {
@@ -289,6 +268,10 @@ absl::StatusOr<std::unique_ptr<Cache>> Cache::Create(state::Segment* segment, st
       Set(memory->header->seed, SipHash(segment->seed(), both).lo);
       const Rotation rotation(0, layout->dimensions);  // there is nothing to turn yet
       Store(*memory, &rotation, 0).Repair();
+      Set(memory->header->dimensions, layout->dimensions);
+      Set(memory->header->max_entries, layout->rows);
+      Set(memory->header->max_partitions, layout->partitions);
+      Set(memory->header->pieces, layout->pieces);
       memory->header->layout.store(layout->fingerprint, std::memory_order_release);
     } else if (found != layout->fingerprint) {
       return absl::FailedPreconditionError("the cache exists with other options");

@@ -1,5 +1,6 @@
 #include "cache/memory.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <string>
@@ -10,8 +11,9 @@ namespace weir::cache {
 namespace {
 
 // Another number means that one cannot be read as the other.
-constexpr uint64_t kLayoutVersion = 1;
+constexpr uint64_t kLayoutVersion = 2;
 constexpr uint32_t kFewestPieces = 4;
+constexpr uint64_t kMostPieces = uint64_t{1} << 30;
 
 // One after another, each aligned for the vector instructions.
 class Offsets {
@@ -48,6 +50,19 @@ void PlaceFixed(const CacheOptions& options, Layout* layout, Offsets* offsets) {
   layout->mean_at = offsets->Take((uint64_t{layout->stride} + kSketchBits) * sizeof(float));
 }
 
+void PlacePieces(Layout* layout, Offsets* offsets) {
+  layout->next_piece_at = offsets->Take((uint64_t{layout->pieces} + 1) * sizeof(Half));
+  layout->piece_at = offsets->Take((uint64_t{layout->pieces} + 1) * kPieceBytes);
+  layout->bytes = offsets->next();
+  const uint32_t options_words[] = {layout->dimensions, layout->rows, layout->partitions,
+                                    layout->pieces};
+  layout->fingerprint =
+      SipHash(kLayoutVersion,
+              std::string_view(reinterpret_cast<const char*>(options_words), sizeof(options_words)))
+          .lo |
+      1;
+}
+
 absl::Status CheckOptions(const CacheOptions& options) {
   if (options.dimensions != 0 &&
       (options.dimensions < kMinDimensions || options.dimensions > kMaxDimensions)) {
@@ -78,18 +93,24 @@ absl::StatusOr<Layout> PlanLayout(const CacheOptions& options) {
   }
   const uint64_t left = options.bytes - offsets.next() - 1024;
   const uint64_t pieces = left / (kPieceBytes + sizeof(Half));
-  layout.pieces = static_cast<uint32_t>(pieces < (uint64_t{1} << 30) ? pieces : uint64_t{1} << 30);
-  layout.next_piece_at = offsets.Take((uint64_t{layout.pieces} + 1) * sizeof(Half));
-  layout.piece_at = offsets.Take((uint64_t{layout.pieces} + 1) * kPieceBytes);
-  layout.bytes = offsets.next();
-  const uint32_t options_words[] = {layout.dimensions, layout.rows, layout.partitions,
-                                    layout.pieces};
-  layout.fingerprint =
-      SipHash(kLayoutVersion,
-              std::string_view(reinterpret_cast<const char*>(options_words), sizeof(options_words)))
-          .lo |
-      1;
+  layout.pieces = static_cast<uint32_t>(std::min(pieces, kMostPieces));
+  PlacePieces(&layout, &offsets);
   return layout;
+}
+
+absl::StatusOr<Layout> LayoutOf(const Header& header) {
+  CacheOptions options;
+  options.dimensions = Get(header.dimensions);
+  options.max_entries = Get(header.max_entries);
+  options.max_partitions = Get(header.max_partitions);
+  if (const absl::Status status = CheckOptions(options); !status.ok()) return status;
+  Layout layout;
+  Offsets offsets;
+  PlaceFixed(options, &layout, &offsets);
+  layout.pieces = Get(header.pieces);
+  PlacePieces(&layout, &offsets);
+  if (layout.fingerprint == header.layout.load(std::memory_order_acquire)) return layout;
+  return absl::InvalidArgumentError("not of this layout");
 }
 
 uint64_t BytesFor(const CacheOptions& options, uint32_t value_bytes) {
@@ -101,14 +122,7 @@ uint64_t BytesFor(const CacheOptions& options, uint32_t value_bytes) {
   return offsets.next() + BytesOfPieces(pieces < kFewestPieces ? kFewestPieces : pieces);
 }
 
-absl::StatusOr<Memory> OpenMemory(state::Segment* segment, std::string_view name,
-                                  const Layout& layout) {
-  if (name.empty() || name.size() > 40) {
-    return absl::InvalidArgumentError("name: 1 to 40 bytes");
-  }
-  auto region = segment->Region(std::string("cache:").append(name), layout.bytes);
-  if (!region.ok()) return region.status();
-  char* base = static_cast<char*>(*region);
+Memory MemoryAt(char* base, const Layout& layout) {
   Memory memory;
   memory.layout = layout;
   memory.header = reinterpret_cast<Header*>(base);
@@ -123,6 +137,17 @@ absl::StatusOr<Memory> OpenMemory(state::Segment* segment, std::string_view name
   memory.turned_mean = memory.mean + layout.stride;
   memory.next_piece = reinterpret_cast<Half*>(base + layout.next_piece_at);
   memory.pieces = reinterpret_cast<Word*>(base + layout.piece_at);
+  return memory;
+}
+
+absl::StatusOr<Memory> OpenMemory(state::Segment* segment, std::string_view name,
+                                  const Layout& layout) {
+  if (name.empty() || name.size() > 40) {
+    return absl::InvalidArgumentError("name: 1 to 40 bytes");
+  }
+  auto region = segment->Region(std::string(kRegionPrefix).append(name), layout.bytes);
+  if (!region.ok()) return region.status();
+  Memory memory = MemoryAt(static_cast<char*>(*region), layout);
   memory.identity = &segment->identity();
   return memory;
 }

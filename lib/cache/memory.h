@@ -138,6 +138,7 @@ struct Header {
   Half partition_hand;        // and where that for a partition to give way does
   Half centre;                // 1: the mean is known
   Half centre_vectors;        // how many were added up for it
+  Half dimensions, max_entries, max_partitions, pieces;  // of the layout, for Inspect
   alignas(64) Counters counters;
 };
 
@@ -183,6 +184,16 @@ struct Memory {
     return partition_buckets[hash.lo & (layout.partition_buckets - 1)];
   }
 };
+
+// The layout that a header tells of; INVALID_ARGUMENT when there is none.
+absl::StatusOr<Layout> LayoutOf(const Header& header);
+
+// Where everything is in a region that begins at `base`.
+Memory MemoryAt(char* base, const Layout& layout);
+
+Stats StatsOf(const Memory& memory);
+
+inline constexpr std::string_view kRegionPrefix = "cache:";
 
 // Finds or makes the region; a new one is zero, and its header says no layout.
 absl::StatusOr<Memory> OpenMemory(state::Segment* segment, std::string_view name,

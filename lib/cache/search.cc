@@ -31,6 +31,13 @@ bool Lookup::Copy(uint32_t number, uint32_t sequence, Answer* answer) const {
   ReadFence();
   if (Get(row.sequence) != sequence) return false;
   if (PiecesFor(bytes) > memory_.layout.pieces) return false;  // the memory was damaged
+  const auto tell = [&] {
+    answer->entry = uint64_t{sequence} << 32 | number;
+    answer->age_ns = now_ns_ > created_ns ? SaturatingSub(now_ns_, created_ns) : 0;
+    answer->value_bytes = bytes;
+    return true;
+  };
+  if (bytes > most_bytes_) return tell();
   const uint32_t words = bytes / 8;
   value_->resize(bytes);
   char* to = value_->data();
@@ -54,13 +61,9 @@ bool Lookup::Copy(uint32_t number, uint32_t sequence, Answer* answer) const {
     }
   }
   ReadFence();
-  if (Get(row.sequence) != sequence) {
-    value_->clear();  // it may be anybody's
-    return false;
-  }
-  answer->entry = uint64_t{sequence} << 32 | number;
-  answer->age_ns = now_ns_ > created_ns ? SaturatingSub(now_ns_, created_ns) : 0;
-  return true;
+  if (Get(row.sequence) == sequence) return tell();
+  value_->clear();  // it may be anybody's
+  return false;
 }
 
 void Lookup::MarkUsed(uint32_t row) const {
@@ -102,7 +105,7 @@ Walk KeyLookup::Find(Hash128 key, Answer* answer) {
 VectorLookup::VectorLookup(const Memory& memory, Hash128 partition, int64_t now_ns,
                            std::string* value, const Prepared& prepared, const Centre* centre,
                            const Query& query)
-    : Lookup(memory, partition, now_ns, value),
+    : Lookup(memory, partition, now_ns, query.max_value_bytes, value),
       prepared_(prepared),
       kernels_(BestKernels()),
       min_similarity_(static_cast<float>(query.min_similarity)),

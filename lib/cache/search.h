@@ -18,17 +18,24 @@ enum class Walk : uint8_t { kFound, kAbsent, kRaced };
 // What both ways of looking share.
 class Lookup {
  public:
-  Lookup(const Memory& memory, Hash128 partition, int64_t now_ns, std::string* value)
-      : memory_(memory), partition_(partition), now_ns_(now_ns), value_(value) {}
+  Lookup(const Memory& memory, Hash128 partition, int64_t now_ns, uint32_t most_bytes,
+         std::string* value)
+      : memory_(memory),
+        partition_(partition),
+        now_ns_(now_ns),
+        most_bytes_(most_bytes),
+        value_(value) {}
 
  protected:
-  // The value of the row, if it is still in that life, and its age. Clears what it copied if not.
+  // The value of the row, if it is still in that life, and its age. Clears what it copied if not;
+  // copies nothing of a value that is too long.
   bool Copy(uint32_t row, uint32_t sequence, Answer* answer) const;
   void MarkUsed(uint32_t row) const;
 
   const Memory& memory_;
   const Hash128 partition_;
   const int64_t now_ns_;
+  const uint32_t most_bytes_;
   std::string* const value_;
 };
 

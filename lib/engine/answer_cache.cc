@@ -47,6 +47,16 @@ cache::Embedder EmbedderOf(const policy::Embedding& embedding) {
   return {TagOf(name), embedding.epoch};
 }
 
+// What a policy's cache is called in the state, apart from those of others. Readable where the name
+// is no longer than an index's may be.
+std::string IndexName(const std::string& name) {
+  constexpr size_t kMostBytes = 32, kKeptBytes = 7, kHashDigits = 24;
+  if (name.size() <= kMostBytes) return Concat({"answers:", name});
+  const Hash128 hash = SipHash(0, name);
+  const std::string digits = HexEncode({reinterpret_cast<const char*>(&hash), sizeof(hash)});
+  return Concat({"answers:", name.substr(0, kKeptBytes), "~", digits.substr(0, kHashDigits)});
+}
+
 // The frame, as the index's partition: nothing is shared by two of them.
 std::string_view FrameOf(const RequestKey& key) {
   return {reinterpret_cast<const char*>(&key.frame), sizeof(key.frame)};
@@ -58,11 +68,7 @@ uint64_t TagOf(std::string_view name) { return SipHash(0, name).lo; }
 
 absl::StatusOr<std::unique_ptr<AnswerCache>> AnswerCache::Create(state::Segment* segment,
                                                                  const policy::Cache& rules) {
-  // Names may be longer than those of regions.
-  const Hash128 name = SipHash(0, rules.name);
-  const std::string short_name =
-      HexEncode({reinterpret_cast<const char*>(&name), sizeof(name)}).substr(0, 24);
-  auto index = cache::Cache::Create(segment, short_name, rules.Options());
+  auto index = cache::Cache::Create(segment, IndexName(rules.name), rules.Options());
   if (!index.ok()) {
     return absl::Status(
         index.status().code(),

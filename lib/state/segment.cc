@@ -117,6 +117,16 @@ class MappedSegment final : public Segment {
     return absl::NotFoundError(Concat({"region \"", name, "\" does not exist"}));
   }
 
+  std::vector<RegionInfo> Regions() const override {
+    const uint32_t count = header().region_count.load(std::memory_order_acquire);
+    std::vector<RegionInfo> regions;
+    for (uint32_t i = 0; i < count; ++i) {
+      const RegionEntry& entry = header().regions[i];
+      regions.push_back({std::string(entry.name, entry.name_bytes), entry.bytes});
+    }
+    return regions;
+  }
+
   uint64_t seed() const override { return header().seed; }
   size_t bytes() const override { return bytes_; }
   size_t bytes_used() const override {

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 HEADERS = ("weir.h", "weir_balancing.h", "weir_bookkeeping.h", "weir_breaking.h",
-           "weir_counting.h", "weir_limiting.h")
+           "weir_caching.h", "weir_counting.h", "weir_limiting.h")
 
 # What no library in somebody else's process should call. Names as nm gives them, versions cut off.
 BANNED = re.compile(

@@ -157,6 +157,72 @@ FIELD(weir_ledger_status, rotations, 56, 8);
 FIELD(weir_ledger_status, torn_tails, 64, 8);
 SIZE(weir_ledger_status, 72);
 
+FIELD(weir_cache_options, size, 0, 4);
+FIELD(weir_cache_options, dimensions, 4, 4);
+FIELD(weir_cache_options, max_entries, 8, 4);
+FIELD(weir_cache_options, max_partitions, 12, 4);
+FIELD(weir_cache_options, bytes, 16, 8);
+FIELD(weir_cache_options, seed, 24, 8);
+FIELD(weir_cache_options, value_bytes, 32, 4);
+FIELD(weir_cache_options, partition_quota, 36, 4);
+SIZE(weir_cache_options, 40);
+
+FIELD(weir_cache_query, size, 0, 4);
+FIELD(weir_cache_query, embedder_epoch, 4, 4);
+FIELD(weir_cache_query, partition, 8, 8);
+FIELD(weir_cache_query, partition_size, 16, 8);
+FIELD(weir_cache_query, key, 24, 8);
+FIELD(weir_cache_query, key_size, 32, 8);
+FIELD(weir_cache_query, key_hi, 40, 8);
+FIELD(weir_cache_query, key_lo, 48, 8);
+FIELD(weir_cache_query, vector, 56, 8);
+FIELD(weir_cache_query, vector_size, 64, 8);
+FIELD(weir_cache_query, min_similarity, 72, 8);
+FIELD(weir_cache_query, embedder_id, 80, 8);
+FIELD(weir_cache_query, is_probe, 88, 4);
+FIELD(weir_cache_query, reserved, 92, 4);
+SIZE(weir_cache_query, 96);
+
+FIELD(weir_cache_answer, size, 0, 4);
+FIELD(weir_cache_answer, found, 4, 4);
+FIELD(weir_cache_answer, miss, 8, 4);
+FIELD(weir_cache_answer, unused, 12, 4);
+FIELD(weir_cache_answer, similarity, 16, 8);
+FIELD(weir_cache_answer, similarity_error, 24, 8);
+FIELD(weir_cache_answer, entry, 32, 8);
+FIELD(weir_cache_answer, age_ns, 40, 8);
+SIZE(weir_cache_answer, 48);
+
+FIELD(weir_cache_entry, size, 0, 4);
+FIELD(weir_cache_entry, embedder_epoch, 4, 4);
+FIELD(weir_cache_entry, partition, 8, 8);
+FIELD(weir_cache_entry, partition_size, 16, 8);
+FIELD(weir_cache_entry, key, 24, 8);
+FIELD(weir_cache_entry, key_size, 32, 8);
+FIELD(weir_cache_entry, key_hi, 40, 8);
+FIELD(weir_cache_entry, key_lo, 48, 8);
+FIELD(weir_cache_entry, vector, 56, 8);
+FIELD(weir_cache_entry, vector_size, 64, 8);
+FIELD(weir_cache_entry, embedder_id, 72, 8);
+FIELD(weir_cache_entry, value, 80, 8);
+FIELD(weir_cache_entry, value_size, 88, 8);
+FIELD(weir_cache_entry, ttl_ns, 96, 8);
+FIELD(weir_cache_entry, model, 104, 8);
+FIELD(weir_cache_entry, scope, 112, 8);
+FIELD(weir_cache_entry, worth, 120, 4);
+FIELD(weir_cache_entry, reserved, 124, 4);
+SIZE(weir_cache_entry, 128);
+
+FIELD(weir_meaning_verdict, size, 0, 4);
+FIELD(weir_meaning_verdict, allowed, 4, 4);
+FIELD(weir_meaning_verdict, guard, 8, 4);
+FIELD(weir_meaning_verdict, asked_size, 12, 4);
+FIELD(weir_meaning_verdict, stored_size, 16, 4);
+FIELD(weir_meaning_verdict, reserved, 20, 4);
+FIELD(weir_meaning_verdict, asked, 24, 32);
+FIELD(weir_meaning_verdict, stored, 56, 32);
+SIZE(weir_meaning_verdict, 88);
+
 FIELD(weir_limit_charge, size, 0, 4);
 FIELD(weir_limit_charge, rule, 4, 4);
 FIELD(weir_limit_charge, key, 8, 8);
@@ -407,6 +473,40 @@ VALUE(WEIR_PERIOD_LIFETIME, 7);
 
 VALUE(WEIR_LEASE_PERIOD, -1);
 VALUE(WEIR_NEVER, INT64_MAX);
+
+VALUE(WEIR_CACHE_MISS, 0);
+VALUE(WEIR_CACHE_EXACT, 1);
+VALUE(WEIR_CACHE_SEMANTIC, 2);
+
+VALUE(WEIR_MISS_NONE, 0);
+VALUE(WEIR_MISS_NO_VECTOR, 1);
+VALUE(WEIR_MISS_EMPTY_PARTITION, 2);
+VALUE(WEIR_MISS_BELOW_THRESHOLD, 3);
+VALUE(WEIR_MISS_EXPIRED, 4);
+VALUE(WEIR_MISS_OTHER_EMBEDDER, 5);
+VALUE(WEIR_MISS_WRONG_DIMENSION, 6);
+VALUE(WEIR_MISS_BAD_VECTOR, 7);
+VALUE(WEIR_MISS_RACED, 8);
+
+VALUE(WEIR_PURGE_ALL, 0);
+VALUE(WEIR_PURGE_PARTITION, 1);
+VALUE(WEIR_PURGE_MODEL, 2);
+VALUE(WEIR_PURGE_SCOPE, 3);
+
+VALUE(WEIR_GUARD_NUMBERS, 0);
+VALUE(WEIR_GUARD_DATES, 1);
+VALUE(WEIR_GUARD_NEGATION, 2);
+VALUE(WEIR_GUARD_OPPOSITES, 3);
+VALUE(WEIR_GUARD_ORDER, 4);
+VALUE(WEIR_GUARD_QUESTION, 5);
+VALUE(WEIR_GUARD_QUOTES, 6);
+VALUE(WEIR_GUARD_CODE, 7);
+VALUE(WEIR_GUARD_NAMES, 8);
+VALUE(WEIR_GUARD_LANGUAGE, 9);
+VALUE(WEIR_GUARD_WORDS, 10);
+VALUE(WEIR_GUARD_LENGTH, 11);
+
+VALUE(WEIR_GUARDS_ALL, 4095);
 
 /* What a program was compiled against is what it runs with. */
 int main(void) {

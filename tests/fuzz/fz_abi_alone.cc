@@ -1,6 +1,6 @@
-// The parts of weir.h that stand alone: limiters, breakers, balancers, tokenizers, counters, stream
-// meters, called in any order, with null handles, with handles whose makers are gone, with structs
-// of callers of any age, and with memory that runs out.
+// The parts of weir.h that stand alone: limiters, breakers, balancers, caches, tokenizers,
+// counters, stream meters, called in any order, with null handles, with handles whose makers are
+// gone, with structs of callers of any age, and with memory that runs out.
 //
 // Oracle: every status is one that the header names; outputs are written by success alone; a
 // limiter's decision and its verdicts agree; a reservation ends once; pieces count as the whole;
@@ -8,6 +8,7 @@
 
 #include "tests/fuzz/alone_balancer.h"
 #include "tests/fuzz/alone_breaker.h"
+#include "tests/fuzz/alone_cache.h"
 #include "tests/fuzz/alone_common.h"
 #include "tests/fuzz/alone_counting.h"
 #include "tests/fuzz/alone_limiter.h"
@@ -31,11 +32,13 @@ class StandAloneParts {
       case 3:
         return counting_.Do(call, verb);
       default:
-        return DoCommon(call, verb);
+        return verb < kCommonVerbs ? DoCommon(call, verb) : cache_.Do(call, verb);
     }
   }
 
  private:
+  static constexpr uint8_t kCommonVerbs = 28;
+
   void DoCommon(const AbiCall& call, uint8_t verb) {
     switch (verb % 7) {
       case 0:
@@ -102,6 +105,7 @@ class StandAloneParts {
   LimiterPart limiter_{&common_};
   BreakerPart breaker_{&common_};
   BalancerPart balancer_{&common_};
+  CachePart cache_{&common_};
   CountingPart counting_{&common_};
 };
 

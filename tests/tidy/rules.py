@@ -72,8 +72,8 @@ SIDE_EFFECT = re.compile(r"\+\+|--|(?<![=!<>+\-*/%&|^])=(?!=)|[+\-*/%&|^]=")
 MAX_COLUMNS = 100
 MAX_LINES = 600
 # What weir.h is made of; hosts include weir.h.
-ABI_PARTS = ("weir_balancing.h", "weir_bookkeeping.h", "weir_breaking.h", "weir_counting.h",
-             "weir_limiting.h")
+ABI_PARTS = ("weir_balancing.h", "weir_bookkeeping.h", "weir_breaking.h", "weir_caching.h",
+             "weir_counting.h", "weir_limiting.h")
 
 
 def _in(path, *folders):
