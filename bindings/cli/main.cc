@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cache.h"
 #include "check.h"
 #include "console.h"
 #include "count.h"
@@ -36,6 +37,8 @@ constexpr std::string_view kHelp = R"(Usage: weir COMMAND [ARGUMENT]...
                                SQLite data base; weir report --help tells all
   weir state FILE              what the state file of a gateway holds: the counters nearest to their
                                amount, reservations outstanding, slots; weir state --help tells all
+  weir cache FILE              what the caches in a state file hold: entries, hits, misses and why,
+                               never a prompt; weir cache --help tells all
   weir version | --version     the release of the library
   weir help | --help           this text
 )";
@@ -77,6 +80,7 @@ int HashKey(const std::vector<std::string>& words) {
 }
 
 int Run(const std::string& command, const std::vector<std::string>& words) {
+  if (command == "cache") return Cache(words);
   if (command == "check") return Check(words);
   if (command == "explain") return Explain(words);
   if (command == "count") return Count(words);

@@ -2,14 +2,13 @@
 
 #include <weir.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <iostream>
 #include <optional>
 #include <string_view>
 
 #include "console.h"
+#include "figures.h"
 #include "json.h"
 #include "options.h"
 
@@ -38,95 +37,19 @@ Exit status: 0, 1 when the file cannot be read or is none of weir's, 2 when the 
 wrong.
 )";
 
-// "1,234,567"
-std::string Grouped(uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
-  return digits;
-}
+constexpr size_t kTextColumns = 3;
 
-// "16.0 MiB"
-std::string Size(uint64_t bytes) {
-  constexpr std::string_view kUnits[] = {" KiB", " MiB", " GiB", " TiB"};
-  uint64_t tenths = (bytes * 10 + 1023) / 1024;
-  size_t unit = 0;
-  for (; tenths >= 10240 && unit + 1 < std::size(kUnits); ++unit) tenths = (tenths + 512) / 1024;
-  return Concat({std::to_string(tenths / 10), ".", std::to_string(tenths % 10), kUnits[unit]});
-}
-
-// "83.4%", rounded down, so that only what is full is 100%.
-std::string Share(uint64_t used, uint64_t amount) {
-  constexpr uint64_t kMost = UINT64_MAX / 1000;
-  if (amount == 0 || used > kMost) return "-";
-  const uint64_t tenths = used * 1000 / amount;
-  return Concat({std::to_string(tenths / 10), ".", std::to_string(tenths % 10), "%"});
-}
-
-// The two largest parts of a time: "3 d 4 h", "12 min 5 s", "250 ms".
-std::string Duration(uint64_t ms) {
-  struct Unit {
-    uint64_t ms;
-    std::string_view word;
-  };
-  constexpr Unit kUnits[] = {{86400000, " d"}, {3600000, " h"}, {60000, " min"}, {1000, " s"}};
-  if (ms < 1000) return std::to_string(ms) + " ms";
-  for (size_t i = 0; i < std::size(kUnits); ++i) {
-    if (ms < kUnits[i].ms) continue;
-    std::string text = Concat({std::to_string(ms / kUnits[i].ms), kUnits[i].word});
-    if (i + 1 == std::size(kUnits)) return text;
-    const uint64_t rest = ms % kUnits[i].ms / kUnits[i + 1].ms;
-    return rest == 0 ? text : Concat({text, " ", std::to_string(rest), kUnits[i + 1].word});
-  }
-  return {};
-}
-
-// A name from a file, for a terminal: what could steer it is a question mark.
-std::string Shown(const std::string& name) {
-  std::string shown = name.empty() ? std::string("(unknown)") : name;
-  std::replace_if(
-      shown.begin(), shown.end(),
-      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
-  return shown;
-}
-
-// How many characters a text has.
-size_t Width(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & '\xC0') != '\x80'; }));
-}
-
-constexpr size_t kColumns = 8;
-using Row = std::array<std::string, kColumns>;
-constexpr size_t kTextColumns = 3;  // to the left, the numbers to the right
-
-Row RowOf(const JsonObject& counter) {
+std::vector<std::string> RowOf(const JsonObject& counter) {
   const bool never = counter.Field("reset_ms") == "null";
   const uint64_t used = counter.Number("used"), amount = counter.Number("amount");
-  return {Shown(counter.Text("rule")),
+  return {ShownName(counter.Text("rule")),
           counter.Text("key_id").substr(0, 16),
           counter.Text("algorithm"),
           Grouped(used),
           Grouped(amount),
-          Share(used, amount),
+          ShareText(used, amount),
           Grouped(counter.Number("reserved")),
-          never ? "never" : Duration(counter.Number("reset_ms"))};
-}
-
-std::string TableOf(const std::vector<Row>& rows) {
-  std::array<size_t, kColumns> widths{};
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], Width(row[i]));
-  }
-  std::string out;
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < kColumns; ++i) {
-      const std::string padding(widths[i] - Width(row[i]), ' ');
-      if (i > 0) out += "  ";
-      out += i < kTextColumns ? row[i] + padding : padding + row[i];
-    }
-    out += "\n";
-  }
-  return out;
+          never ? "never" : DurationText(counter.Number("reset_ms"))};
 }
 
 // False when the report is not what it should be.
@@ -134,17 +57,17 @@ bool WriteReport(std::string_view json) {
   JsonObject report;
   if (!report.Read(json)) return false;
   const auto number = [&](std::string_view key) { return Grouped(report.Number(key)); };
-  std::cout << "size       " << Size(report.Number("bytes")) << ", "
-            << Size(report.Number("bytes_used")) << " given out\n"
+  std::cout << "size       " << SizeText(report.Number("bytes")) << ", "
+            << SizeText(report.Number("bytes_used")) << " given out\n"
             << "slots      " << number("slots") << ", " << number("slots_used") << " with a key, "
             << number("locked") << " locked at this moment\n"
             << "counters   " << number("counters") << " in use, " << number("leased")
             << " with reservations outstanding\n";
   if (report.Number("slots") == 0) std::cout << "no limiter has used this file yet\n";
-  std::vector<Row> rows = {
+  std::vector<std::vector<std::string>> rows = {
       {"RULE", "KEY", "ALGORITHM", "USED", "AMOUNT", "SHARE", "RESERVED", "RESET IN"}};
   for (const JsonObject& counter : report.Objects("top")) rows.push_back(RowOf(counter));
-  if (rows.size() > 1) std::cout << "\n" << TableOf(rows);
+  if (rows.size() > 1) std::cout << "\n" << TableOf(rows, kTextColumns);
   return true;
 }
 

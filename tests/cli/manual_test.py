@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 
-VERBS_WITH_OPTIONS = ["check", "explain", "count", "encodings", "hash-key", "report", "state"]
+VERBS_WITH_OPTIONS = ["check", "explain", "count", "encodings", "hash-key", "report", "state",
+                      "cache"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 

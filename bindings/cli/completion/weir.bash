@@ -18,9 +18,10 @@ _weir() {
       options="--by --since --until --csv --json --html --sqlite --unique --recompute --help"
       ;;
     state) options="--top --json --help" ;;
+    cache) options="--top --json --help" ;;
   esac
   if ((COMP_CWORD == 1)); then
-    options="check explain count encodings hash-key report state version help"
+    options="check explain count encodings hash-key report state cache version help"
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     return
   fi

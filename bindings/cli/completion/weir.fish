@@ -1,6 +1,6 @@
 # fish completion of weir
 
-set -l verbs check explain count encodings hash-key report state version help
+set -l verbs check explain count encodings hash-key report state cache version help
 complete -c weir -n "not __fish_seen_subcommand_from $verbs" -f -a "$verbs"
 
 complete -c weir -n "__fish_seen_subcommand_from check" -l strict -d "warnings are faults"
@@ -18,7 +18,7 @@ for option in ids special decode parts jsonl list
 end
 
 complete -c weir -n "__fish_seen_subcommand_from hash-key" -r -l pepper
-complete -c weir -n "__fish_seen_subcommand_from state" -r -l top
+complete -c weir -n "__fish_seen_subcommand_from state cache" -r -l top
 complete -c weir -n "__fish_seen_subcommand_from report" -x -l by \
     -a "consumer team app model backend route day month"
 complete -c weir -n "__fish_seen_subcommand_from report" -x -l since
@@ -27,6 +27,7 @@ complete -c weir -n "__fish_seen_subcommand_from report" -r -l sqlite
 for option in csv html unique recompute
     complete -c weir -n "__fish_seen_subcommand_from report" -l $option
 end
-complete -c weir -n "__fish_seen_subcommand_from check explain count encodings report state" -l json
+complete -c weir -n "__fish_seen_subcommand_from check explain count encodings report" -l json
+complete -c weir -n "__fish_seen_subcommand_from state cache" -l json
 complete -c weir -n "__fish_seen_subcommand_from check explain count encodings" -l help
-complete -c weir -n "__fish_seen_subcommand_from hash-key report state" -l help
+complete -c weir -n "__fish_seen_subcommand_from hash-key report state cache" -l help
