@@ -77,10 +77,10 @@ class Client:
 
 class Middleware(unittest.IsolatedAsyncioTestCase):
     async def ask(self, application, body=None, *, limits=None, headers=HEADERS,
-                  leaves_after=None, call=None, document=None):
+                  leaves_after=None, call=None, embed=None, document=None, host=None):
         document = document or policy("http://a.test", "http://b.test", limits=limits, retry=RETRY)
         self.explained = []
-        governed = WeirMiddleware(application, engine(document), call=call,
+        governed = WeirMiddleware(application, host or engine(document), call=call, embed=embed,
                                   on_end=self.explained.append)
         client = Client(body or chat(max_tokens=20), headers, leaves_after)
         await asyncio.wait_for(governed(client.scope, client.receive, client.send), 10)
@@ -100,6 +100,35 @@ class Middleware(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(dict(scope["headers"])[b"authorization"], b"Bearer payg-secret")
         self.assertEqual(dict(scope["headers"])[b"content-length"], str(len(body)).encode())
         self.assertEqual(self.explained[0]["usage"]["completion"], 2)
+
+    async def test_host_embeds(self):
+        document = policy("http://a.test")
+        document["caches"] = {"faq": {"embedding": {"host": "minilm", "dimensions": 8,
+                                                    "deadline": "5s"},
+                                      "min_similarity": 0.9, "partition": ["consumer.id"]}}
+        document["routes"][0]["cache"] = "faq"
+        host, asked = engine(document), []
+
+        async def embed(name, text):
+            asked.append((name, text))
+            return [1.0] * 8
+
+        application = answers(ANSWER, headers=[(b"content-type", b"application/json")])
+        first = await self.ask(application, chat("How do I say hello?"), embed=embed, host=host)
+        self.assertEqual((first.status, first.answer), (200, ANSWER))
+        self.assertEqual([name for name, _ in asked], ["minilm"])
+        self.assertIn(b"How do I say hello?", asked[0][1])
+        second = await self.ask(application, chat("How is hello said?"), embed=embed, host=host)
+        self.assertEqual((second.status, len(application.seen)), (200, 1))
+        self.assertIn(b"Hello.", second.answer)
+
+        async def fail(name, text):
+            raise ConnectionError(name)
+
+        for hook in (fail, None):  # without a vector the request goes on
+            with self.assertNoLogs("weir") if hook is None else self.assertLogs("weir"):
+                other = await self.ask(application, chat(f"Else {hook}"), embed=hook, host=host)
+            self.assertEqual((other.status, other.answer), (200, ANSWER))
 
     async def test_stream_is_relayed_as_it_comes(self):
         pieces = [event("Hello"), event(" there."), b"data: [DONE]\n\n"]

@@ -17,13 +17,15 @@ PACKAGE = ROOT / "bindings/python/weir"
 MODULES = [path for path in sorted(PACKAGE.glob("*.py"))]
 # Constants that mean something in C only, or that the package handles itself.
 INTERNAL = {"WEIR_ERROR_MESSAGE_BYTES", "WEIR_VERSION_MAJOR", "WEIR_VERSION_MINOR",
-            "WEIR_VERSION_PATCH", "WEIR_RELAY_NOTHING", "WEIR_RELAY_INPUT", "WEIR_RELAY_VIEW"}
+            "WEIR_VERSION_PATCH", "WEIR_RELAY_NOTHING", "WEIR_RELAY_INPUT", "WEIR_RELAY_VIEW",
+            "WEIR_GUARDS_ALL"}
 # Functions that others here stand for.
 COVERED = {"weir_txn_new", "weir_txn_free", "weir_txn_request_head", "weir_txn_request_header",
            "weir_txn_request_end", "weir_txn_response_head", "weir_txn_response_header",
            "weir_txn_response_body", "weir_txn_response_end", "weir_txn_response_failed",
            "weir_txn_next", "weir_txn_url", "weir_txn_target", "weir_txn_body", "weir_txn_header",
-           "weir_tokenizer_count", "weir_python_nothing"}
+           "weir_tokenizer_count", "weir_python_nothing", "weir_cache_miss_name",
+           "weir_meaning_guard_name"}
 
 
 def used_names():

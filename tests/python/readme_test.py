@@ -17,12 +17,17 @@ from support import ANSWER, HEADERS, Process, chat, engine, free_port, policy
 import weir
 
 README = (support.ROOT / "bindings/python/README.md").read_text(encoding="utf-8")
-FIRST, APPLICATION, OWN_HOST = re.findall(r"```python\n(.*?)```", README, re.S)
+FIRST, APPLICATION, CACHE, OWN_HOST = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
 class Readme(unittest.TestCase):
     def test_first_limited_request(self):
         printed = subprocess.run([sys.executable, "-c", FIRST], check=True, capture_output=True,
+                                 text=True).stdout.strip()
+        self.assertIn(f"prints `{printed}`", README)
+
+    def test_cache(self):
+        printed = subprocess.run([sys.executable, "-c", CACHE], check=True, capture_output=True,
                                  text=True).stdout.strip()
         self.assertIn(f"prints `{printed}`", README)
 

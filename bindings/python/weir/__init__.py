@@ -1,9 +1,9 @@
 """weir: a policy engine for LLM gateways.
 
 Counting (count_tokens, count_request, Tokenizer, TokenCounter, StreamMeter), limits (Limiter), a
-circuit breaker (Breaker) and a balancer (Balancer) stand alone; an Engine puts a Policy in force
-and decides, in a Transaction for each LLM call, who may pass, which backend gets it and what it
-cost. weir.asgi governs an ASGI application with it.
+circuit breaker (Breaker), a balancer (Balancer) and a similarity cache (Cache) stand alone; an
+Engine puts a Policy in force and decides, in a Transaction for each LLM call, who may pass, which
+backend gets it and what it cost. weir.asgi governs an ASGI application with it.
 
 weir opens no socket and starts no thread. Every call releases the interpreter's lock.
 """
@@ -13,6 +13,8 @@ from weir._weir import ffi, lib
 from weir.balancing import NO_HOLD_DOWN, Balancer, Member, Pick, Rest, Strategy
 from weir.breaking import (Breaker, BreakerRule, BreakerRuleSet, Circuit, CircuitState, On,
                            Outcome, Permit, Report, retry_after)
+from weir.caching import (Cache, CacheAnswer, Found, MeaningGuard, MeaningVerdict, Miss,
+                          cache_report, compare_meaning, lexical_embed)
 from weir.counting import (Dialect, Operation, PromptCount, Provenance, StreamMeter, TokenCounter,
                            Tokenizer, Unread, Usage, count_request, count_request_parts,
                            count_tokens, encoding_for_model, encodings, set_piece_cache)
@@ -37,14 +39,16 @@ def version_number() -> int:
 
 __all__ = [
     "Action", "ActionKind", "Algorithm", "Balancer", "Breaker", "BreakerRule", "BreakerRuleSet",
-    "Charge", "Circuit", "CircuitState", "Decision", "Dialect", "Engine",
-    "FailedPreconditionError", "Failure", "HeaderEdit", "HeaderOperation", "InternalError",
-    "InvalidArgumentError", "LEASE_PERIOD", "Limiter", "Member", "NEVER", "NO_HOLD_DOWN",
-    "NotFoundError", "Now", "On", "Operation", "OutOfRangeError", "Outcome", "Period", "Permit",
-    "PermissionDeniedError", "Pick", "Policy", "PromptCount", "Provenance", "Report",
-    "Reservation", "ResourceExhaustedError", "Rest", "Rule", "Secret", "SecretKind", "State",
-    "Status", "Strategy", "StreamMeter", "TokenCounter", "Tokenizer", "Transaction",
-    "UnimplementedError", "Unread", "Usage", "Verdict", "WeirError", "__version__",
+    "Cache", "CacheAnswer", "Charge", "Circuit", "CircuitState", "Decision", "Dialect",
+    "Engine", "FailedPreconditionError", "Failure", "Found", "HeaderEdit", "HeaderOperation",
+    "InternalError", "InvalidArgumentError", "LEASE_PERIOD", "Limiter", "MeaningGuard",
+    "MeaningVerdict", "Member", "Miss", "NEVER", "NO_HOLD_DOWN", "NotFoundError", "Now", "On",
+    "Operation", "OutOfRangeError", "Outcome", "Period", "PermissionDeniedError", "Permit",
+    "Pick", "Policy", "PromptCount", "Provenance", "Report", "Reservation",
+    "ResourceExhaustedError", "Rest", "Rule", "Secret", "SecretKind", "State", "Status",
+    "Strategy", "StreamMeter", "TokenCounter", "Tokenizer", "Transaction", "UnimplementedError",
+    "Unread", "Usage", "Verdict", "WeirError", "__version__", "cache_report", "compare_meaning",
     "count_request", "count_request_parts", "count_tokens", "encoding_for_model", "encodings",
-    "key_hash", "retry_after", "set_piece_cache", "state_report", "version_number",
+    "key_hash", "lexical_embed", "retry_after", "set_piece_cache", "state_report",
+    "version_number",
 ]

@@ -18,10 +18,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from array import array
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
+from weir.caching import Vector
 from weir.engine import Engine
 from weir.errors import WeirError
 from weir.transaction import Action, ActionKind, Failure, HeaderList
@@ -32,6 +34,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Call = Callable[[Action], Awaitable[tuple[int, bytes]]]
+Embed = Callable[[str, bytes], Awaitable[Vector | None]]
 
 _log = logging.getLogger("weir")
 
@@ -81,14 +84,18 @@ class WeirMiddleware:
     """Governs `app` by `engine`.
 
     call: performs an action CALL and returns status and body (0: it failed); None: calls fail.
+    embed: gives the vector of a text, for a cache whose policy says that the host embeds: the
+    embedder's name, the text's UTF-8; None: it has none, and the request goes on without.
     on_end: is given what was decided and why, at the end of each request: for an access log.
     """
 
     def __init__(self, app: Application, engine: Engine, *, call: Call | None = None,
+                 embed: Embed | None = None,
                  on_end: Callable[[dict[str, Any]], None] | None = None) -> None:
         self.app = app
         self.engine = engine
         self.call = call
+        self.embed = embed
         self.on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -178,6 +185,8 @@ class _Exchange:
                 return
 
     async def perform_call(self, action: Action) -> Action:
+        if not action.url:
+            return await self.perform_embed(action)
         status, body = 0, b""
         if self.host.call is not None:
             try:
@@ -186,6 +195,19 @@ class _Exchange:
             except Exception as error:
                 _log.warning("a call to %s failed: %r", action.url, error)
         return self.txn.call_result(action.call_id, status, body)
+
+    async def perform_embed(self, action: Action) -> Action:
+        vector: Vector | None = None  # to float32 here: what is none fails like the hook itself
+        if self.host.embed is not None:
+            try:
+                async with asyncio.timeout(_seconds_until(action.deadline_mono_ns)):
+                    vector = await self.host.embed(action.target, action.body)
+                vector = None if vector is None else array("f", vector)
+            except Exception as error:
+                _log.warning("%s did not embed a text: %r", action.target, error)
+        if vector is None:
+            return self.txn.call_result(action.call_id, 0)
+        return self.txn.call_vector(action.call_id, vector)
 
     async def forward(self, action: Action) -> Action:
         """One attempt; what to do after it."""

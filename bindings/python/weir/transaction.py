@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from weir._boundary import Now, Text, call, error_of, read_text, scratch, to_bytes, to_now
 from weir._weir import ffi, lib
+from weir.caching import Vector, vector_in_c
 from weir.errors import InvalidArgumentError, Status
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class Action:
               `body`; give up at deadline_mono_ns (0: never) with Failure.TIMEOUT.
     REPLY     answer the client with `status`, `edits` as headers, and `body`.
     CALL      perform a side request (url, target, edits as headers, body) and feed what came of it
-              to call_result() with call_id.
+              to call_result() with call_id. An empty url asks the host itself for the vector of
+              the text `body`, by the embedder `target`: call_vector().
     WAIT      call next() again at deadline_mono_ns; 0: feed the answer under way first.
     FINISH    stop the upstream, send `body` to the client, end the answer.
     DONE      the answer is complete; relay `body`. `edits` are for a host that held the head back.
@@ -116,7 +118,7 @@ class Action:
         (self.deadline_mono_ns, self.wake_mono_ns, self.call_id, self.attempt, self.parallel,
          url_size, target_size) = _read_record(record)
         at = _RECORD_SIZE
-        if url_size:
+        if url_size or target_size:
             at += url_size
             self.url = record[_RECORD_SIZE:at].decode()
             self.target = record[at:at + target_size].decode("utf-8", "surrogateescape")
@@ -280,6 +282,12 @@ class Transaction:
         """The answer to a CALL; status 0: it failed."""
         data = to_bytes(body)
         self._feed(lib.weir_txn_call_result, call_id, status, data, len(data))
+        return self.next(now=now)
+
+    def call_vector(self, call_id: int, vector: Vector, *, now: Now | None = None) -> Action:
+        """The same for a CALL that asks for a vector (its url is empty), by a host that has it."""
+        floats, count = vector_in_c(vector)
+        self._feed(lib.weir_txn_call_vector, call_id, floats, count)
         return self.next(now=now)
 
     def next(self, *, now: Now | None = None) -> Action:
