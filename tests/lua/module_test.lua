@@ -90,6 +90,7 @@ function tests.transactions()
   check.equal(txn:next(NOW), weir.ACTION_DONE)
   check.that(txn:explain():find('"route":"r"', 1, true))
   check.fails(weir.FAILED_PRECONDITION, txn:call_result(1, 200, ""))
+  check.fails(weir.FAILED_PRECONDITION, txn:call_vector(1, { 1, 2 }))
   check.fails(weir.FAILED_PRECONDITION, txn:response_from(3))
   check.equal(txn:call_id(), 0)
 
@@ -226,6 +227,81 @@ function tests.breaker()
   check.that(breaker:changes(0):find('"tripped"', 1, true))
   check.equal(weir.retry_after({ retry_after_ms = "250" }, 60000, NOW), 250)
   check.equal(weir.retry_after({ retry_after = "nonsense" }, 60000, NOW), nil)
+end
+
+local function direction(cosine)
+  return { cosine, math.sqrt(1 - cosine * cosine), 0, 0, 0, 0, 0, 0 }
+end
+
+function tests.cache()
+  local cache = check.that(weir.cache("faq", { dimensions = 8, max_entries = 100, seed = 1 }))
+  local entry = check.that(cache:insert({ partition = "red", key = "one", value = "an\0swer",
+    vector = direction(1), ttl_ms = 1000, model = 3, scope = 4 }, NOW))
+  local value, answer = cache:lookup({ partition = "red", key = "one" }, later(10))
+  check.equal(value, "an\0swer")
+  check.equal(answer.found, weir.CACHE_EXACT)
+  check.equal(answer.age_ms, 10)
+  check.equal(answer.entry, entry)
+  local asked = { partition = "red", key = "two", vector = direction(0.97), min_similarity = 0.9 }
+  value, answer = cache:lookup(asked, NOW)
+  check.equal(value, "an\0swer")
+  check.equal(answer.found, weir.CACHE_SEMANTIC)
+  check.that(math.abs(answer.similarity - 0.97) < 0.02)
+  asked.vector = direction(0.5)
+  value, answer = cache:lookup(asked, NOW)
+  check.equal(value, nil)
+  check.equal(answer.miss, "below_threshold")
+  asked.vector = { 1 }
+  value, answer = cache:lookup(asked, NOW)
+  check.equal(answer.miss, "wrong_dimension")
+  check.equal(cache:lookup({ partition = "blue", key = "one" }, NOW), nil)
+  check.equal(cache:lookup({ partition = "red", key = "one" }, later(1000)), nil)
+  check.equal(cache:touch(entry, 5000, NOW), true)
+  check.equal(cache:lookup({ partition = "red", key = "one" }, later(1000)), "an\0swer")
+  check.equal(cache:remove(entry), true)
+  check.equal(cache:remove(entry), false)
+  check.equal(cache:touch(entry), false)
+  local large = ("x"):rep(10000)
+  for _, which in ipairs { { partition = "p" }, { model = 3 }, { scope = 4 }, false } do
+    check.that(cache:insert({ partition = "p", key = "k", value = large, model = 3, scope = 4 }))
+    check.equal(cache:lookup { partition = "p", key = "k" }, large)
+    check.equal(cache:purge(which or nil), 1)
+  end
+  check.that(cache:stats():find('"exact_hits":6,"semantic_hits":1', 1, true), cache:stats())
+  asked.min_similarity = 2
+  check.fails(weir.INVALID_ARGUMENT, cache:lookup(asked, NOW))
+  check.fails(weir.INVALID_ARGUMENT, cache:insert { vector = { 1 } })
+  check.fails(weir.INVALID_ARGUMENT, weir.cache("faq", { dimensions = 3 }))
+  check.raises(cache.lookup, cache, { kye = "one" })
+  cache:free()
+  cache:free()
+  check.fails(weir.INVALID_ARGUMENT, cache:lookup { key = "one" })
+end
+
+function tests.cache_of_a_state()
+  local state = check.that(weir.state("", { bytes = 33554432 }))
+  local cache = check.that(weir.cache("faq", { state = state }))
+  check.that(cache:insert { key = "k", value = "v" })
+  local again = check.that(weir.cache("faq", { state = state }))
+  check.equal(again:lookup { key = "k" }, "v")
+  check.fails(weir.FAILED_PRECONDITION, weir.cache("faq", { state = state, dimensions = 8 }))
+end
+
+function tests.meaning()
+  local on, off = "How do I enable the beta API?", "How do I disable the beta API?"
+  check.equal(weir.compare_meaning(on, on), true)
+  local allowed, guard, asked, stored = weir.compare_meaning(on, off)
+  check.equal(allowed, false)
+  check.equal(guard, "opposites")
+  check.equal(asked, "enable")
+  check.equal(stored, "disable")
+  check.equal(weir.compare_meaning(on, off, 2 ^ weir.GUARD_NUMBERS), true)
+  check.fails(weir.INVALID_ARGUMENT, weir.compare_meaning(on, off, 4096))
+  local vector, other, cosine = weir.lexical_embed(on), weir.lexical_embed(off, 512), 0
+  for i = 1, 512 do cosine = cosine + vector[i] * other[i] end
+  check.that(cosine > 0.5 and cosine < 0.99, cosine)
+  check.fails(weir.NOT_FOUND, weir.lexical_embed("?!"))
+  check.fails(weir.INVALID_ARGUMENT, weir.lexical_embed("a", 10))
 end
 
 function tests.balancer()

@@ -174,6 +174,15 @@ static int txn_call_result(lua_State* L) {
   return push_done(L, weir_txn_call_result(txn, call_id, status, body, size, &error), &error);
 }
 
+static int txn_call_vector(lua_State* L) {
+  NEW_ERROR;
+  size_t count = 0;
+  weir_txn* txn = txn_of(L);
+  const uint64_t call_id = (uint64_t)luaL_checkinteger(L, 2);
+  const float* vector = push_floats(L, 3, &count);
+  return push_done(L, weir_txn_call_vector(txn, call_id, vector, count, &error), &error);
+}
+
 static int txn_client_left(lua_State* L) {
   NEW_ERROR;
   weir_txn* txn = txn_of(L);
@@ -372,6 +381,7 @@ static const luaL_Reg kTxnMethods[] = {{"request_head", txn_request_head},
                                        {"response_end", txn_response_end},
                                        {"response_failed", txn_response_failed},
                                        {"call_result", txn_call_result},
+                                       {"call_vector", txn_call_vector},
                                        {"client_left", txn_client_left},
                                        {"next", txn_next},
                                        {"status", txn_status},

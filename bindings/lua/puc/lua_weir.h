@@ -116,6 +116,9 @@ void* handle_field(lua_State* L, int index, const char* name, const char* type);
 /* Memory for `count` elements, at least one, that Lua frees; left on the stack. */
 void* push_array(lua_State* L, size_t count, size_t element_size);
 
+/* The numbers of the table at `index` as floats, in memory that Lua frees; left on the stack. */
+const float* push_floats(lua_State* L, int index, size_t* count);
+
 /* ---- The parts: each adds its functions to the module on top of the stack ---- */
 
 void add_values(lua_State* L);
@@ -123,6 +126,7 @@ void add_engine(lua_State* L);
 void add_limiting(lua_State* L);
 void add_breaking(lua_State* L);
 void add_balancing(lua_State* L);
+void add_caching(lua_State* L);
 void add_counting(lua_State* L);
 
 #endif /* WEIR_BINDINGS_LUA_PUC_LUA_WEIR_H_ */

@@ -132,6 +132,13 @@ function txn.call_result(self, call_id, status, body)
   return done(lib.weir_txn_call_result(self.handle, call_id, status, body, #body, fault))
 end
 
+-- The same for a CALL without a url, which asks for the vector of a text (body) by the embedder
+-- that target names: a table of numbers.
+function txn.call_vector(self, call_id, vector)
+  local floats = ffi.new("float[?]", math.max(#vector, 1), vector)
+  return done(lib.weir_txn_call_vector(self.handle, call_id, floats, #vector, fault))
+end
+
 function txn.client_left(self, now)
   return done(lib.weir_txn_client_left(self.handle, at(now), fault))
 end
