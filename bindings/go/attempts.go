@@ -198,9 +198,8 @@ func (x *governed) call(action Action) (Action, error) {
 		method = http.MethodGet
 	}
 	status, body := 0, []byte(nil)
-	// One without a URL asks for the vector of a text, which this transport has no embedder for.
 	if x.txn.URL() == "" {
-		return x.txn.CallResult(action.CallID, status, body)
+		return x.embed(ctx, action)
 	}
 	request, err := x.outgoing(ctx, method, http.Header{})
 	if err != nil {
@@ -219,4 +218,24 @@ func (x *governed) call(action Action) (Action, error) {
 		return Action{}, err
 	}
 	return x.txn.CallResult(action.CallID, status, body)
+}
+
+// embed answers a CALL without a URL, which asks for the vector of a text.
+func (x *governed) embed(ctx context.Context, action Action) (Action, error) {
+	var vector []float32
+	if x.transport.Embed != nil {
+		// A copy: who embeds beyond the deadline still reads it.
+		text := append([]byte(nil), x.txn.Body()...)
+		given, err := x.transport.Embed(ctx, x.txn.Target(), text)
+		if err == nil && ctx.Err() == nil {
+			vector = given
+		}
+	}
+	if err := x.request.Context().Err(); err != nil {
+		return Action{}, err
+	}
+	if len(vector) == 0 {
+		return x.txn.CallResult(action.CallID, 0, nil)
+	}
+	return x.txn.CallVector(action.CallID, vector)
 }

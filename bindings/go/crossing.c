@@ -123,6 +123,12 @@ weir_status weir_go_call_result(weir_go_txn* t, uint64_t call_id, int32_t code, 
   return status != WEIR_OK ? status : weir_go_next(t, mono_ns, unix_ns);
 }
 
+weir_status weir_go_call_vector(weir_go_txn* t, uint64_t call_id, const float* vector, size_t count,
+                                WEIR_GO_NOW) {
+  const weir_status status = weir_txn_call_vector(t->txn, call_id, vector, count, &t->error);
+  return status != WEIR_OK ? status : weir_go_next(t, mono_ns, unix_ns);
+}
+
 weir_status weir_go_response_from(weir_go_txn* t, uint32_t attempt) {
   return weir_txn_response_from(t->txn, attempt, &t->error);
 }
@@ -211,6 +217,30 @@ weir_status weir_go_book(weir_limiter* limiter, const weir_go_charge* given, con
   const weir_now now = NOW;
   const weir_limit_charge charge = charge_of(given, &texts);
   return weir_limiter_book(limiter, &charge, &now, error);
+}
+
+weir_status weir_go_cache_lookup(weir_cache* cache, const weir_cache_query* given,
+                                 const char* texts, const float* vector, WEIR_GO_NOW, char* buffer,
+                                 size_t capacity, size_t* needed, weir_cache_answer* answer,
+                                 weir_error* error) {
+  const weir_now now = NOW;
+  weir_cache_query query = *given;
+  query.partition = texts;
+  query.key = texts + query.partition_size;
+  query.vector = vector;
+  return weir_cache_lookup(cache, &query, &now, buffer, capacity, needed, answer, error);
+}
+
+weir_status weir_go_cache_insert(weir_cache* cache, const weir_cache_entry* given,
+                                 const char* texts, const float* vector, const char* value,
+                                 WEIR_GO_NOW, uint64_t* id, weir_error* error) {
+  const weir_now now = NOW;
+  weir_cache_entry entry = *given;
+  entry.partition = texts;
+  entry.key = texts + entry.partition_size;
+  entry.vector = vector;
+  entry.value = value;
+  return weir_cache_insert(cache, &entry, &now, id, error);
 }
 
 /* ---- Options whose texts travel beside them ---- */

@@ -53,6 +53,8 @@ weir_status weir_go_response_end(weir_go_txn* t, WEIR_GO_NOW);
 weir_status weir_go_response_failed(weir_go_txn* t, int32_t failure, WEIR_GO_NOW);
 weir_status weir_go_call_result(weir_go_txn* t, uint64_t call_id, int32_t status, const char* body,
                                 size_t size, WEIR_GO_NOW);
+weir_status weir_go_call_vector(weir_go_txn* t, uint64_t call_id, const float* vector, size_t count,
+                                WEIR_GO_NOW);
 
 /* The rest of weir_txn_. */
 weir_status weir_go_response_from(weir_go_txn* t, uint32_t attempt);
@@ -88,6 +90,16 @@ weir_status weir_go_peek(const weir_limiter* limiter, const weir_go_charge* char
                          weir_error* error);
 weir_status weir_go_book(weir_limiter* limiter, const weir_go_charge* charge, const char* texts,
                          WEIR_GO_NOW, weir_error* error);
+
+/* ---- Caches: `texts` are partition and key, one after the other ---- */
+
+weir_status weir_go_cache_lookup(weir_cache* cache, const weir_cache_query* query,
+                                 const char* texts, const float* vector, WEIR_GO_NOW, char* buffer,
+                                 size_t capacity, size_t* needed, weir_cache_answer* answer,
+                                 weir_error* error);
+weir_status weir_go_cache_insert(weir_cache* cache, const weir_cache_entry* entry,
+                                 const char* texts, const float* vector, const char* value,
+                                 WEIR_GO_NOW, uint64_t* id, weir_error* error);
 
 /* ---- Options whose texts travel beside them ---- */
 

@@ -209,6 +209,14 @@ func (t *Transaction) CallResult(callID uint64, status int, body []byte) (Action
 		mono, unix))
 }
 
+// CallVector answers a CALL that asks for a vector (its URL is empty): of the text Body, by the
+// embedder that Target names.
+func (t *Transaction) CallVector(callID uint64, vector []float32) (Action, error) {
+	floats, count := floatsOf(vector)
+	mono, unix := t.clock.read()
+	return t.decided(C.weir_go_call_vector(t.c, C.uint64_t(callID), floats, count, mono, unix))
+}
+
 // Next decides again: after a WAIT, or at the time of Action.WakeMonoNs.
 func (t *Transaction) Next() (Action, error) {
 	mono, unix := t.clock.read()

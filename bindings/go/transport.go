@@ -2,6 +2,7 @@ package weir
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,9 @@ type Transport struct {
 	Base http.RoundTripper
 	// Attributes, if not nil, gives a request's free attributes for expressions (attr.<name>).
 	Attributes func(*http.Request) map[string]string
+	// Embed, if not nil, gives the vector of a text, for a cache whose policy says that the host
+	// embeds: the embedder's name, the text. With an error the request goes on without.
+	Embed func(ctx context.Context, name string, text []byte) ([]float32, error)
 	// Ended, if not nil, is called when all is settled, with what was decided and why (see
 	// Transaction.Explain): for logs.
 	Ended func(request *http.Request, explanation []byte)
