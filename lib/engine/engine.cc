@@ -96,6 +96,7 @@ std::string EngineImpl::StatusJson(Now now) const {
   writer.EndArray();
   WriteBackends(*generation, now, &writer);
   WritePools(*generation, now, &writer);
+  WriteLimits(generation->plan(), &writer);
   writer.EndObject();
   return out;
 }

@@ -63,6 +63,26 @@ std::string_view ReasonName(balance::Availability why) {
   return "";
 }
 
+std::string_view UnitName(policy::Unit unit) {
+  switch (unit) {
+    case policy::Unit::kTokens:
+      return "tokens";
+    case policy::Unit::kPromptTokens:
+      return "prompt_tokens";
+    case policy::Unit::kCompletionTokens:
+      return "completion_tokens";
+    case policy::Unit::kRequests:
+      return "requests";
+    case policy::Unit::kUsd:
+      return "micro_usd";
+    case policy::Unit::kConcurrency:
+      return "concurrency";
+    case policy::Unit::kCost:
+      return "cost";
+  }
+  return "";
+}
+
 }  // namespace
 
 void WriteBackends(const Generation& generation, Now now, json::Writer* writer) {
@@ -112,6 +132,20 @@ void WritePools(const Generation& generation, Now now, json::Writer* writer) {
       writer->EndObject();
     }
     writer->EndArray().EndObject();
+  }
+  writer->EndArray();
+}
+
+void WriteLimits(const policy::Plan& plan, json::Writer* writer) {
+  writer->Key("limits").BeginArray();
+  for (const policy::Limit& limit : plan.limits) {
+    const limits::Rule& rule = plan.rules[limit.rule];
+    writer->BeginObject().Key("limit").String(limit.name);
+    writer->Key("unit").String(UnitName(limit.unit));
+    if (limit.amount == nullptr) writer->Key("amount").Uint(rule.amount);
+    if (rule.window_ns > 0) writer->Key("window_ms").Uint(Milliseconds(rule.window_ns));
+    if (limit.shadow) writer->Key("shadow").Bool(true);
+    writer->EndObject();
   }
   writer->EndArray();
 }

@@ -1,4 +1,4 @@
-// How backends and pools stand, for people: parts of the engine's status as JSON.
+// How backends, pools and limits stand, for people: parts of the engine's status as JSON.
 
 #ifndef WEIR_LIB_ENGINE_STATUS_H_
 #define WEIR_LIB_ENGINE_STATUS_H_
@@ -13,6 +13,9 @@ void WriteBackends(const Generation& generation, Now now, json::Writer* writer);
 
 // "pools": who is usable, why not and until when, what is under way.
 void WritePools(const Generation& generation, Now now, json::Writer* writer);
+
+// "limits": what the policy sets: unit, amount unless an expression gives it, window.
+void WriteLimits(const policy::Plan& plan, json::Writer* writer);
 
 }  // namespace weir::engine
 

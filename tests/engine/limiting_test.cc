@@ -312,5 +312,17 @@ TEST_CASE("an operator may lend a key more for a while") {
         absl::StatusCode::kNotFound);
 }
 
+TEST_CASE("the status says what limits the policy sets") {
+  const auto engine = EngineWith(R"("key": "consumer.id", "unit": "usd", "amount": 2.5,
+                                    "per": "1m")");
+  const std::string told =
+      R"("limits":[{"limit":"tokens","unit":"micro_usd","amount":2500000,"window_ms":60000}])";
+  CHECK(engine->StatusJson(At(0)).find(told) != std::string::npos);
+  const auto asked = EngineWith(R"("key": "consumer.id", "unit": "requests", "per": "month",
+                                   "amount": "1 + 1")");
+  CHECK(asked->StatusJson(At(0)).find(R"("limits":[{"limit":"tokens","unit":"requests"}])") !=
+        std::string::npos);
+}
+
 }  // namespace
 }  // namespace weir::engine::testing
