@@ -434,6 +434,7 @@ void Exchange::End(Ending ending) {
                    }).value_or("");
   }
   txn_.reset();
+  shared_->dashboard->Note(record_);
   shared_->access_log->Write(record_);
 }
 

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "gateway/access_log.h"
+#include "gateway/dashboard.h"
 #include "gateway/headers.h"
 #include "gateway/upstream_client.h"
 #include "gateway/weir_handles.h"
@@ -24,6 +25,7 @@ struct Shared {
   weir_engine* engine = nullptr;
   ConnectionPool* connections = nullptr;
   AccessLog* access_log = nullptr;
+  Dashboard* dashboard = nullptr;
   weir_ledger* ledger = nullptr;      // null when none is kept
   std::atomic<bool> draining{false};  // answers ask their clients to close the connection
   std::atomic<bool> abort{false};     // ends exchanges under way, at the end of a drain

@@ -51,6 +51,7 @@ std::string Gateway::MakeEngine() {
   shared_.engine = engine;
   shared_.connections = &connections_;
   shared_.access_log = &access_log_;
+  shared_.dashboard = &dashboard_;
   return "";
 }
 
@@ -108,6 +109,11 @@ void Gateway::AddRoutes() {
     ServeMetrics(request, &response);
   });
   server_->Get("/healthz", [this](const Request&, Response& response) { ServeHealth(&response); });
+  server_->Get("/weir",
+               [](const Request&, Response& response) { Dashboard::ServePage(&response); });
+  server_->Get("/weir/events", [this](const Request&, Response& response) {
+    dashboard_.ServeEvents(engine_.get(), &shared_.draining, &response);
+  });
   const auto without_body = [this](const Request& request, Response& response) {
     Exchange::Serve(std::make_shared<Exchange>(&shared_, request), nullptr, &response);
   };

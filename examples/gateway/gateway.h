@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "gateway/access_log.h"
+#include "gateway/dashboard.h"
 #include "gateway/exchange.h"
 #include "gateway/options.h"
 #include "gateway/upstream_client.h"
@@ -43,6 +44,7 @@ class Gateway {
   LedgerHandle ledger_;
   ConnectionPool connections_;
   AccessLog access_log_;
+  Dashboard dashboard_;
   Shared shared_;
   std::unique_ptr<httplib::Server> server_;
   std::thread listener_;

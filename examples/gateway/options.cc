@@ -32,9 +32,10 @@ const char kUsage[] =
   --pepper TEXT        the policy's pepper, for --hash-key
   --help, --version
 
-The gateway itself answers GET /metrics (Prometheus text) and GET /healthz (backends, as JSON); all
-else goes through the policy. SIGHUP loads the policy anew (a faulty one changes nothing) and opens
-the access log anew. SIGTERM and SIGINT stop: no new connections, and those under way end first.
+The gateway itself answers GET /weir (a live page), GET /metrics (Prometheus text, OpenMetrics) and
+GET /healthz (backends, as JSON), each to everybody; all else goes through the policy. SIGHUP loads
+the policy anew (a faulty one changes nothing) and opens the access log anew. SIGTERM and SIGINT
+stop: no new connections, and those under way end first.
 )";
 
 namespace {

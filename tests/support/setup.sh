@@ -39,6 +39,7 @@ weir_ci_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   python3-venv                                     # the Python client in tests/clients
   prometheus                                       # its promtool reads the metrics
+  chromium                                         # the gateway's live page is looked at with it
   lintian abigail-tools mypy                       # what looks packages, ABI and types over
 )
 
