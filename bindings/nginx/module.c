@@ -221,6 +221,8 @@ static ngx_command_t commands[] = {
      LOCATION(ssl_trusted_certificate)},
     {ngx_string("weir_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, weir_http_page,
      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
+    {ngx_string("weir_events"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, weir_http_page,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     {ngx_string("weir_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, weir_http_page,
      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     ngx_null_command};

@@ -1,4 +1,5 @@
-/* weir_metrics: the metrics as Prometheus reads them. weir_status: backends and pools as JSON. */
+/* weir_metrics: the metrics as Prometheus reads them. weir_status: backends and pools as JSON.
+ * weir_events: both, for the live page. */
 
 #include "weir_http.h"
 
@@ -39,6 +40,21 @@ static weir_status read_metrics(ngx_http_request_t* r, weir_engine* engine, cons
                                 capacity, needed, error);
 }
 
+static weir_status read_prometheus(ngx_http_request_t* r, weir_engine* engine, const char** type,
+                                   char* buffer, size_t capacity, size_t* needed,
+                                   weir_error* error) {
+  (void)r;
+  *type = "text/plain";
+  return weir_engine_metrics(engine, buffer, capacity, needed, error);
+}
+
+static weir_status read_changes(ngx_http_request_t* r, weir_engine* engine, const char** type,
+                                char* buffer, size_t capacity, size_t* needed, weir_error* error) {
+  (void)r;
+  *type = "application/json";
+  return weir_engine_changes_json(engine, 0, buffer, capacity, needed, error);
+}
+
 static ngx_int_t read_text(ngx_http_request_t* r, read_call call, const char** type,
                            ngx_str_t* text) {
   WEIR_HTTP_NEW_ERROR(error);
@@ -57,21 +73,20 @@ static ngx_int_t read_text(ngx_http_request_t* r, read_call call, const char** t
   return NGX_ERROR;
 }
 
-static ngx_int_t send_text(ngx_http_request_t* r, read_call call) {
+/* NGX_OK: the request may be answered. */
+static ngx_int_t take_request(ngx_http_request_t* r) {
   if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) return NGX_HTTP_NOT_ALLOWED;
-  ngx_int_t rc = ngx_http_discard_request_body(r);
-  if (rc != NGX_OK) return rc;
-  ngx_str_t text = ngx_null_string;
-  const char* type = NULL;
+  return ngx_http_discard_request_body(r);
+}
+
+static ngx_int_t send_bytes(ngx_http_request_t* r, const char* type, ngx_str_t text) {
   ngx_buf_t* buf = ngx_calloc_buf(r->pool);
-  if (buf == NULL || read_text(r, call, &type, &text) != NGX_OK) {
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
-  }
+  if (buf == NULL) return NGX_HTTP_INTERNAL_SERVER_ERROR;
   r->headers_out.status = NGX_HTTP_OK;
   r->headers_out.content_length_n = text.len;
   r->headers_out.content_type.data = (u_char*)type;
   r->headers_out.content_type.len = r->headers_out.content_type_len = ngx_strlen(type);
-  rc = ngx_http_send_header(r);
+  const ngx_int_t rc = ngx_http_send_header(r);
   if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) return rc;
   buf->pos = text.data;
   buf->last = text.data + text.len;
@@ -82,17 +97,56 @@ static ngx_int_t send_text(ngx_http_request_t* r, read_call call) {
   return ngx_http_output_filter(r, &out);
 }
 
+static ngx_int_t send_text(ngx_http_request_t* r, read_call call) {
+  const ngx_int_t rc = take_request(r);
+  if (rc != NGX_OK) return rc;
+  ngx_str_t text = ngx_null_string;
+  const char* type = NULL;
+  if (read_text(r, call, &type, &text) != NGX_OK) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  return send_bytes(r, type, text);
+}
+
+/* One server-sent event, and the end: the browser asks again after a second, as `retry` tells it,
+ * of whichever worker. */
+static ngx_int_t events(ngx_http_request_t* r) {
+  ngx_int_t rc = take_request(r);
+  if (rc != NGX_OK) return rc;
+  ngx_str_t status = ngx_null_string, changes = ngx_null_string, metrics = ngx_null_string;
+  const char* type = NULL;
+  if (read_text(r, read_status, &type, &status) != NGX_OK ||
+      read_text(r, read_changes, &type, &changes) != NGX_OK ||
+      read_text(r, read_prometheus, &type, &metrics) != NGX_OK) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  static const char kForm[] =
+      "retry: 1000\ndata: {\"time_ms\":%uL,\"status\":%V,\"changes\":%V,\"metrics\":\"";
+  static const char kEnd[] = "\"}\n\n";
+  const size_t escapes = ngx_escape_json(NULL, metrics.data, metrics.len);
+  const size_t capacity = sizeof(kForm) + NGX_INT64_LEN + status.len + changes.len + metrics.len +
+                          escapes + sizeof(kEnd);
+  ngx_str_t event = {0, ngx_pnalloc(r->pool, capacity)};
+  if (event.data == NULL) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  const weir_now now = weir_http_now();
+  u_char* end = ngx_snprintf(event.data, capacity, kForm, (uint64_t)(now.unix_ns / 1000000),
+                             &status, &changes);
+  end = (u_char*)ngx_escape_json(end, metrics.data, metrics.len);
+  end = ngx_cpymem(end, kEnd, sizeof(kEnd) - 1);
+  event.len = end - event.data;
+  return send_bytes(r, "text/event-stream", event);
+}
+
 static ngx_int_t metrics(ngx_http_request_t* r) { return send_text(r, read_metrics); }
 
 static ngx_int_t status(ngx_http_request_t* r) { return send_text(r, read_status); }
 
 char* weir_http_page(ngx_conf_t* cf, ngx_command_t* command, void* conf) {
-  static const ngx_str_t kMetrics = ngx_string("weir_metrics");
   weir_http_location* location = conf;
   weir_http_shared* shared = ngx_http_conf_get_module_main_conf(cf, ngx_http_weir_module);
   ngx_http_core_loc_conf_t* core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
   location->is_page = shared->used = 1;
-  const ngx_uint_t is_metrics = command->name.len == kMetrics.len;
-  core->handler = is_metrics ? metrics : status;
+  const char* name = (const char*)command->name.data;
+  core->handler = ngx_strcmp(name, "weir_metrics") == 0  ? metrics
+                  : ngx_strcmp(name, "weir_events") == 0 ? events
+                                                         : status;
   return NGX_CONF_OK;
 }

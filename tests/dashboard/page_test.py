@@ -1,4 +1,5 @@
-"""page_test.py PAGE GATEWAY UPSTREAM: the live page in a real browser, with real requests behind.
+"""page_test.py PAGE GATEWAY UPSTREAM [NGINX_MODULE]: the live page in a real browser, with real
+requests behind it, served by the gateway and by nginx.
 
 It shows the gateway's own figures; makes text of hostile names; runs without a fault under its own
 content security policy; can be used by keyboard; is legible in light and dark, wide and narrow.
@@ -11,11 +12,14 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
 import browser
-from traffic import HOSTILE, Traffic, skip, until
+from traffic import HOSTILE, Traffic, until
+from support import Backend, Nginx, chat_answer, skip  # of tests/nginx
+from support import policy as nginx_policy
 
 LEAST_CONTRAST = 4.5
 USED = "gen_ai_client_token_usage_sum"
@@ -152,7 +156,26 @@ def check_looks(page: browser.Browser) -> None:
                 page.screenshot(os.path.join(folder, f"{scheme}_{width}.png"))
 
 
-def main(page_path: str, gateway: str, upstream: str) -> int:
+def check_nginx(page: browser.Browser, page_path: str, module: str) -> None:
+    backend = Backend(lambda arrival: arrival.answer(
+        200, [("content-type", "application/json")], chat_answer()))
+    server = """location = /weir { alias weir.html; default_type text/html; }
+        location = /weir/events { weir_events; }"""
+    with Nginx(module, nginx_policy({"east": backend.url}), server=server) as nginx:
+        shutil.copy(page_path, nginx.path("weir.html"))
+        nginx.ask().wait()
+        page.call("Page.navigate", url=f"http://127.0.0.1:{nginx.port}/weir")
+        assert until(lambda: rows(page, "consumers").get("red", [""])[-1] == "25"), \
+            rows(page, "consumers")
+        assert "closed" in rows(page, "backends")["east"][0]
+        told = page.ask("document.querySelector('#refusals-text').textContent")
+        assert told == "This host does not keep them.", told
+        before = page.ask("document.querySelector('#updated').textContent")
+        assert until(lambda: page.ask("document.querySelector('#updated').textContent") != before)
+    backend.close()
+
+
+def main(page_path: str, gateway: str, upstream: str, module: str = "") -> int:
     check_hashes(pathlib.Path(page_path).read_text(encoding="utf-8"))
     program = browser.find()
     if program is None:
@@ -171,6 +194,8 @@ def main(page_path: str, gateway: str, upstream: str) -> int:
         check_figures(page, traffic)
         check_keyboard(page)
         check_looks(page)
+        if module:
+            check_nginx(page, page_path, module)
         assert not page.faults, page.faults
     return 0
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from support import (JSON_HEADERS, STREAM_HEADERS, Backend, Nginx, chat_answer, chat_chunk,
+from support import (JSON_HEADERS, STREAM_HEADERS, Ask, Backend, Nginx, chat_answer, chat_chunk,
                      eventually, find, policy, unused_port)
 
 MODULE = ""
@@ -65,6 +65,24 @@ def test_variables_and_pages() -> None:
         expect(asked.header("content-type").startswith("application/openmetrics-text; version=1"),
                asked.headers)
         expect(asked.body.endswith(b"# EOF\n"), asked.body[-80:])
+
+
+def test_events() -> None:
+    backend = Backend(answering)
+    server = "location = /weir/events { weir_events; }"
+    with Nginx(MODULE, policy({"east": backend.url}), server=server) as nginx:
+        model = 'a"b\\\n\x01<c>'
+        nginx.ask({"model": model, "messages": [{"role": "user", "content": "Hi."}]}).wait()
+        answer = nginx.get("/weir/events")
+        expect(answer.header("content-type") == "text/event-stream", answer.headers)
+        lines = answer.body.decode().split("\n")
+        expect([lines[0], *lines[2:]] == ["retry: 1000", "", ""], lines)
+        event = json.loads(lines[1].removeprefix("data: "))
+        expect(abs(event["time_ms"] / 1000 - time.time()) < 60, event["time_ms"])
+        expect(event["status"]["backends"][0]["backend"] == "east", event["status"])
+        expect(event["changes"]["changes"] == [], event["changes"])
+        expect('gen_ai_request_model="a\\"b' in event["metrics"], event["metrics"])
+        expect(Ask(nginx.port, b"", target="/weir/events").wait().status == 405, "POST is served")
 
 
 def test_metrics_are_of_all_workers() -> None:
