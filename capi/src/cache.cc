@@ -197,7 +197,7 @@ weir_status weir_cache_lookup(weir_cache* cache, const weir_cache_query* query, 
     if (found.value_bytes > capacity) {
       return Fail(error, WEIR_OUT_OF_RANGE, "the buffer is too small for the value");
     }
-    if (!value.empty()) std::memcpy(buffer, value.data(), value.size());
+    if (!value.empty()) value.copy(buffer, value.size());
     WriteSized(Translated(found), answer);
     return WEIR_OK;
   });
