@@ -87,7 +87,29 @@ BENCHMARK(BM_Lookup_Semantic)
     ->Args({10'000, 1536, 1})
     ->Args({10'000, 384, 1})
     ->Args({10'000, 1536, 1000})
-    ->Args({100'000, 384, 1});
+    ->Args({100'000, 384, 1})
+    ->Args({100'000, 1536, 1});
+
+// A tenant asks, by key and by meaning, for what other tenants have (1), or nobody has (0): what he
+// is told takes as long either way. Rows of half of the tenants are gone.
+void BM_Miss_OfOneTenant(benchmark::State& state) {
+  constexpr size_t kTenants = 100, kRows = 10'000;
+  Filled filled(kRows, 384, kTenants);
+  const bench::Vectors& vectors = bench::VectorsOf(kRows, 384);
+  for (size_t i = 1; i < kTenants / 2; ++i) filled.cache->PurgePartition(filled.names[i]);
+  const size_t first = state.range(0) == 0 ? 1 : kTenants / 2 + 1;
+  std::string value;
+  uint64_t i = 0, misses = 0;
+  for (auto _ : state) {
+    const uint64_t row = i % (kRows / kTenants) * kTenants + first + i % (kTenants / 2 - 1);
+    ++i;
+    const Answer answer = filled.cache->Lookup(
+        {filled.names[0], {row, row * 77}, vectors.row(row), 0.99, kOne}, kNow, &value);
+    misses += answer.found == Found::kMiss ? 1 : 0;
+  }
+  state.counters["miss_share"] = static_cast<double>(misses) / static_cast<double>(i);
+}
+BENCHMARK(BM_Miss_OfOneTenant)->ArgName("others_have_it")->Arg(0)->Arg(1);
 
 void BM_Lookup_NaiveFloat32Scan(benchmark::State& state) {
   const auto rows = static_cast<uint32_t>(state.range(0));

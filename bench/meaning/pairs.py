@@ -147,7 +147,8 @@ def table(title, sets, similarities, thresholds):
 
 
 def guards(sets):
-    print("\n| pairs | differ and are refused: default | all | same and are refused: default | all |")
+    print("\n| pairs | differ and are refused: default | all "
+          "| same and are refused: default | all |")
     print("|---|---|---|---|---|")
     for name, pairs, told in sets:
         cells = []

@@ -1,6 +1,7 @@
 // Look-ups by vector against a scan of all vectors in floating point.
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <sstream>
@@ -141,6 +142,59 @@ TEST_CASE("vectors near enough are found under churn: random ones") {
 TEST_CASE("vectors near enough are found under churn: clustered ones") {
   Churn(256, true, 0.9, 3);
   Churn(384, true, 0.95, 4);
+}
+
+// Every row has given its place to another one ten times over.
+void TurnOver(uint32_t rows, uint32_t dimensions, uint64_t seed) {
+  constexpr double kThreshold = 0.9;
+  constexpr int kTurnovers = 10;
+  const Owned cache(Options(dimensions, rows + 64));
+  Random random(seed);
+  std::vector<Vector> centres;
+  for (uint32_t i = 0; i < rows / 50; ++i) centres.push_back(RandomVector(&random, dimensions));
+  Twin twin;
+  std::vector<std::pair<std::string, EntryId>> living(rows);
+  Tally before, after;
+  uint64_t number = 0;
+  for (int turnover = 0; turnover <= kTurnovers; ++turnover) {
+    for (auto& [name, entry] : living) {
+      if (turnover != 0) {
+        REQUIRE(cache->Remove(entry));
+        twin.rows.erase(name);
+      }
+      Row row{"p", Named("v", ++number), {}};
+      const Vector& centre = centres[random.Below(centres.size())];
+      row.vector = Near(centre, Uniform(&random, 0.6, 0.97), &random);
+      const auto id =
+          cache->Insert({row.partition, {1, number}, row.vector, row.value, 0, kOne}, At(0));
+      REQUIRE(id.ok());
+      name = row.value;
+      entry = *id;
+      twin.rows[name] = std::move(row);
+    }
+    if (turnover != 0 && turnover != kTurnovers) continue;
+    for (int i = 0; i < 200; ++i) {
+      const Row& of = twin.rows[living[random.Below(living.size())].first];
+      const Vector asked = Near(of.vector, Uniform(&random, kThreshold, 1), &random);
+      Tally* const tally = turnover == 0 ? &before : &after;
+      Ask(cache.cache.get(), twin, of.partition, asked, kThreshold, 0, tally);
+    }
+  }
+  for (const Tally& tally : {before, after}) {
+    INFO(rows << " rows of " << dimensions << " dimensions");
+    CHECK(tally.clear > 150);
+    CheckRecall(tally);
+    CHECK(tally.found >= tally.true_hits * 0.99);
+  }
+}
+
+TEST_CASE("ten turnovers cost no recall, at any size") {
+  TurnOver(1'000, 64, 11);
+  TurnOver(500, 1536, 12);
+  TurnOver(3'000, 384, 13);
+  if (std::getenv("WEIR_LONG") == nullptr) return;
+  TurnOver(100'000, 384, 14);
+  TurnOver(10'000, 1536, 15);
 }
 
 // All that were recorded, by model and dimensions.
