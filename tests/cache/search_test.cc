@@ -96,6 +96,7 @@ void Churn(uint32_t dimensions, bool clustered, double threshold, uint64_t seed)
   const Owned cache(Options(dimensions, 1000));
   Random random(seed);
   std::vector<Vector> centres;
+  centres.reserve(40);
   for (int i = 0; i < 40; ++i) centres.push_back(RandomVector(&random, dimensions));
   const auto draw = [&] {
     if (!clustered) return RandomVector(&random, dimensions);
@@ -270,6 +271,7 @@ TEST_CASE("identical vectors of a hundred tenants never cross") {
   const Owned cache(Options(128, 20'000, 64, 256));
   Random random(9);
   std::vector<Vector> prompts;
+  prompts.reserve(100);
   for (int i = 0; i < 100; ++i) prompts.push_back(RandomVector(&random, 128));
   // Every second tenant has asked them all.
   for (int tenant = 0; tenant < 100; tenant += 2) {
