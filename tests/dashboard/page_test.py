@@ -84,8 +84,8 @@ def rows(page: browser.Browser, table: str) -> dict[str, list[str]]:
 def check_figures(page: browser.Browser, traffic: Traffic) -> None:
     series = re.findall(r'^(\w+)\{(.*)\} (\S+)$', traffic.get("/metrics")[0], re.MULTILINE)
 
-    def tokens(consumer: str) -> str:
-        label = f'consumer="{consumer}"'
+    def tokens(consumer: str | None) -> str:
+        label = f'consumer="{consumer}"' if consumer else ""
         used = sum(int(value) for name, labels, value in series if name == USED and label in labels)
         return f"{used:,}"
     page_rows = until(lambda: (found := rows(page, "consumers")).get("team-blue", [""] * 2)[1]
@@ -95,6 +95,9 @@ def check_figures(page: browser.Browser, traffic: Traffic) -> None:
     assert red[1:3] == [tokens("team-red"), "600"], red
     assert "600 tokens in 60 s" in red[0] and "refused" in red[0], red
     assert "refused" not in page_rows["team-blue"][0]
+
+    tiles = page.ask("document.querySelector('#tiles').innerText")
+    assert f"\n{tokens(None)} in all\n" in tiles and "5.9 %" in tiles, tiles
 
     backends = rows(page, "backends")
     assert "open" in backends["gone"][0] and "a probe in" in backends["gone"][0], backends
