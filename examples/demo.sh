@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A walk through weir with real requests: two simulated providers and a gateway that embeds weir, on
-# this machine's loopback. Installs what is missing, builds, shows nine steps with their figures,
+# this machine's loopback. Installs what is missing, builds, shows ten steps with their figures,
 # and checks each: exits non-zero when one is not so. Less than two minutes after the build.
 #
 #   examples/demo.sh
@@ -91,10 +91,17 @@ start_payg() {
   start payg "$bin/weir_upstream" --key "$payg_key" --port "$1" --answer-tokens 200
 }
 
+# start_gateway PORT: the same again after a kill, so that an open live page goes on.
 start_gateway() {
-  start gateway "$bin/weir_gateway" --policy "$work/policy.json" --listen 127.0.0.1:0 \
+  start gateway "$bin/weir_gateway" --policy "$work/policy.json" --listen "127.0.0.1:$1" \
     --state "$work/gateway.state" --access-log "$work/access.log"
   gateway=http://127.0.0.1:$port
+}
+
+restart_gateway() {
+  kill -KILL "${pid_of[gateway]}"
+  wait "${pid_of[gateway]}" 2>/dev/null || true
+  start_gateway "${gateway##*:}"
 }
 
 # ---- Requests ----
@@ -105,8 +112,9 @@ ask() {
   shift 2
   status=$(curl -sS -o "$work/body.txt" -D "$work/head.txt" -w '%{http_code}' \
     -H "authorization: Bearer $key" -H 'content-type: application/json' \
-    "$@" -d "$body" "$gateway/v1/chat/completions" 2>"$work/curl.txt") || true
+    "$@" -d "$body" "$gateway$prefix/v1/chat/completions" 2>"$work/curl.txt") || true
 }
+prefix= # of the route's path
 
 # chat MAX_TOKENS [MEMBERS]: a request body, with further members (", "stream": true").
 chat() {
@@ -172,10 +180,11 @@ set_up() {
     "$policy" >"$work/policy.json"
   "$bin/weir_gateway" --check "$work/policy.json" || fail "the policy has faults"
   export PTU_KEY=$ptu_key PAYG_AUTHORIZATION="Bearer $payg_key"
-  start_gateway
+  start_gateway 0
   say "provisioned backend (ptu), Azure dialect, 300 tokens in 5 s:  $ptu"
   say "pay-as-you-go backend (payg), OpenAI dialect:                 $payg"
   say "gateway; each team may use 900 tokens in 10 s:                $gateway"
+  say "what happens, live, while this runs:                          $gateway/weir"
   say "access log:                                                   $work/access.log"
 }
 
@@ -364,9 +373,7 @@ budget() {
   for request in 1 2 3; do
     if ((request == 3)); then
       say "kill -9 of the gateway; it is started again with the same state file"
-      kill -KILL "${pid_of[gateway]}"
-      wait "${pid_of[gateway]}" 2>/dev/null || true
-      start_gateway
+      restart_gateway
     fi
     ask "$blue" "$body"
     equal "request $request" "$status" 200
@@ -384,6 +391,44 @@ budget() {
     "$((10#$told))" "$spent" $((spent + 10000))
   ask "$red" "$(chat 20)"
   equal "another team" "$status" 200
+}
+
+# faq KEY QUESTION: on the route that keeps answers; sets `cache`, what was said of it.
+faq() {
+  ask "$1" '{"model": "gpt-4o", "max_tokens": 400, "messages":
+    [{"role": "user", "content": "'"$2"'"}]}'
+  cache=$(header x-weir-cache)
+  say "\"$2\": $status, ${cache:-no word of the cache}"
+}
+
+# explained NAME: of the look-up in the cache, as the access log has it.
+explained() {
+  tail -n 1 "$work/access.log" | sed 's/.*"cache":{\([^}]*\)}.*/\1/' |
+    sed -n "s/.*\"$1\":\"\([a-z_]*\)\".*/\1/p"
+}
+
+cached_answers() {
+  step "9. An answer is given again to who asks the same in other words, and to nobody else"
+  prefix=/faq
+  local asked_before
+  faq "$red" "How do I reset my password?"
+  equal "status" "$status" 200
+  asked_before=$(stats "$ptu" requests)+$(stats "$payg" requests)
+  faq "$red" "How can I reset my password?"
+  equal "the same in other words" "$(explained result)" semantic_hit
+  equal "requests to the providers meanwhile" \
+    "$(($(stats "$ptu" requests) + $(stats "$payg" requests) - (asked_before)))" 0
+  faq "$red" "How do I enable the alarm?"
+  faq "$red" "How do I disable the alarm?"
+  equal "the opposite, nearly the same words" "$(explained result)" miss
+  equal "why" "$(explained reason), $(explained guard)" "guard, opposites"
+  faq "$blue" "How do I reset my password?"
+  equal "another team, the very same words" "$(explained result)" miss
+  say "kill -9 of the gateway; it is started again with the same state file"
+  restart_gateway
+  faq "$red" "How do I reset my password?"
+  equal "the first question, after that" "$(explained result)" hit
+  prefix=
 }
 
 # trouble NAME URL: throttled for a second, failing for a second, killed, and started again.
@@ -405,7 +450,7 @@ trouble() {
 }
 
 nobody_notices() {
-  step "9. Each backend is throttled, broken, killed and started again, and nobody notices"
+  step "10. Each backend is throttled, broken, killed and started again, and nobody notices"
   local statuses=$work/statuses.txt
   : >"$statuses"
   while [[ ! -e $work/enough ]]; do
@@ -436,6 +481,7 @@ dead_backend
 streams
 metrics_agree
 budget
+cached_answers
 nobody_notices
 
 step "All $checks checks hold, in $SECONDS s."
