@@ -266,14 +266,14 @@ enum {
   WEIR_ACTION_FORWARD = 2,  /* send the request to this backend (url, target, header edits, body);
                                give up at deadline_mono_ns with WEIR_FAILURE_TIMEOUT */
   WEIR_ACTION_REPLY = 3,    /* answer the client: status, headers, body. Nothing was relayed yet */
-  WEIR_ACTION_CALL = 4,   /* POST this side request (url, target, headers, body) and answer with
-                             weir_txn_call_result under call_id by deadline_mono_ns, or call
-                             weir_txn_next then without. One without a url asks the host itself for
-                             the vector of a text (body), by the embedder that target names:
-                             weir_txn_call_vector. A host that cannot answers with status 0, and
-                             the request goes on */
-  WEIR_ACTION_WAIT = 5,   /* call weir_txn_next again at deadline_mono_ns; 0: an attempt is still
-                             under way, feed its answer first */
+  WEIR_ACTION_CALL = 4,     /* POST this side request (url, target, headers, body) and answer with
+                               weir_txn_call_result under call_id by deadline_mono_ns, or
+                               call weir_txn_next then without. One without a url asks the host
+                               itself for the vector of a text (body), by the embedder that target
+                               names: weir_txn_call_vector. A host that cannot answers with status
+                               0, and the request goes on */
+  WEIR_ACTION_WAIT = 5,     /* call weir_txn_next again at deadline_mono_ns; 0: an attempt is still
+                               under way, feed its answer first */
   WEIR_ACTION_FINISH = 6, /* stop the upstream, send the body view to the client, end the answer */
   WEIR_ACTION_DONE = 7    /* the answer is complete; relay what WEIR_RELAY_* says, then free */
 };
