@@ -3,7 +3,8 @@
 Counting (count_tokens, count_request, Tokenizer, TokenCounter, StreamMeter), limits (Limiter), a
 circuit breaker (Breaker), a balancer (Balancer) and a similarity cache (Cache) stand alone; an
 Engine puts a Policy in force and decides, in a Transaction for each LLM call, who may pass, which
-backend gets it and what it cost. weir.asgi governs an ASGI application with it.
+backend gets it and what it cost; a Ledger keeps a line of each. weir.asgi governs an ASGI
+application with it.
 
 weir opens no socket and starts no thread. Every call releases the interpreter's lock.
 """
@@ -11,6 +12,8 @@ weir opens no socket and starts no thread. Every call releases the interpreter's
 from weir._boundary import NEVER, Now
 from weir._weir import ffi, lib
 from weir.balancing import NO_HOLD_DOWN, Balancer, Member, Pick, Rest, Strategy
+from weir.bookkeeping import (CostVerdict, Ledger, LedgerStatus, LineOutcome, WhenFull,
+                              recompute_cost)
 from weir.breaking import (Breaker, BreakerRule, BreakerRuleSet, Circuit, CircuitState, On,
                            Outcome, Permit, Report, retry_after)
 from weir.caching import (Cache, CacheAnswer, Found, MeaningGuard, MeaningVerdict, Miss,
@@ -39,16 +42,17 @@ def version_number() -> int:
 
 __all__ = [
     "Action", "ActionKind", "Algorithm", "Balancer", "Breaker", "BreakerRule", "BreakerRuleSet",
-    "Cache", "CacheAnswer", "Charge", "Circuit", "CircuitState", "Decision", "Dialect",
-    "Engine", "FailedPreconditionError", "Failure", "Found", "HeaderEdit", "HeaderOperation",
-    "InternalError", "InvalidArgumentError", "LEASE_PERIOD", "Limiter", "MeaningGuard",
-    "MeaningVerdict", "Member", "Miss", "NEVER", "NO_HOLD_DOWN", "NotFoundError", "Now", "On",
-    "Operation", "OutOfRangeError", "Outcome", "Period", "PermissionDeniedError", "Permit",
-    "Pick", "Policy", "PromptCount", "Provenance", "Report", "Reservation",
-    "ResourceExhaustedError", "Rest", "Rule", "Secret", "SecretKind", "State", "Status",
-    "Strategy", "StreamMeter", "TokenCounter", "Tokenizer", "Transaction", "UnimplementedError",
-    "Unread", "Usage", "Verdict", "WeirError", "__version__", "cache_report", "compare_meaning",
+    "Cache", "CacheAnswer", "Charge", "Circuit", "CircuitState", "CostVerdict", "Decision",
+    "Dialect", "Engine", "FailedPreconditionError", "Failure", "Found", "HeaderEdit",
+    "HeaderOperation", "InternalError", "InvalidArgumentError", "LEASE_PERIOD", "Ledger",
+    "LedgerStatus", "Limiter", "LineOutcome", "MeaningGuard", "MeaningVerdict", "Member",
+    "Miss", "NEVER", "NO_HOLD_DOWN", "NotFoundError", "Now", "On", "Operation",
+    "OutOfRangeError", "Outcome", "Period", "PermissionDeniedError", "Permit", "Pick", "Policy",
+    "PromptCount", "Provenance", "Report", "Reservation", "ResourceExhaustedError", "Rest",
+    "Rule", "Secret", "SecretKind", "State", "Status", "Strategy", "StreamMeter",
+    "TokenCounter", "Tokenizer", "Transaction", "UnimplementedError", "Unread", "Usage",
+    "Verdict", "WeirError", "WhenFull", "__version__", "cache_report", "compare_meaning",
     "count_request", "count_request_parts", "count_tokens", "encoding_for_model", "encodings",
-    "key_hash", "lexical_embed", "retry_after", "set_piece_cache", "state_report",
-    "version_number",
+    "key_hash", "lexical_embed", "recompute_cost", "retry_after", "set_piece_cache",
+    "state_report", "version_number",
 ]

@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
+from weir.bookkeeping import Ledger
 from weir.caching import Vector
 from weir.engine import Engine
 from weir.errors import WeirError
@@ -87,20 +88,27 @@ class WeirMiddleware:
     embed: gives the vector of a text, for a cache whose policy says that the host embeds: the
     embedder's name, the text's UTF-8; None: it has none, and the request goes on without.
     on_end: is given what was decided and why, at the end of each request: for an access log.
+    ledger: gets a line of each request at its end; while it accepts none, requests are answered
+    with 503. It is the caller's to close, after the last request.
     """
 
     def __init__(self, app: Application, engine: Engine, *, call: Call | None = None,
                  embed: Embed | None = None,
-                 on_end: Callable[[dict[str, Any]], None] | None = None) -> None:
+                 on_end: Callable[[dict[str, Any]], None] | None = None,
+                 ledger: Ledger | None = None) -> None:
         self.app = app
         self.engine = engine
         self.call = call
         self.embed = embed
         self.on_end = on_end
+        self.ledger = ledger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if self.ledger is not None and not self.ledger.accepts():
+            await _refuse(scope["method"], send)
             return
         exchange = _Exchange(self, scope, receive, send)
         try:
@@ -123,10 +131,19 @@ class _Exchange:
     def close(self) -> None:
         try:
             self.txn.client_left()  # settles what a broken ending left open
+            self.keep_line()
             if self.host.on_end is not None:
                 self.host.on_end(self.txn.explain())
         finally:
             self.txn.close()
+
+    def keep_line(self) -> None:
+        if self.host.ledger is None:
+            return
+        try:
+            self.host.ledger.append(self.txn)
+        except WeirError as error:  # the answer is out; the ledger's status counts it
+            _log.warning("a line was not kept: %s", error)
 
     async def serve(self) -> None:
         path = self.scope.get("raw_path") or quote(self.scope["path"]).encode()
@@ -323,6 +340,9 @@ class _Client:
     def take(self, action: Action, body: bytes) -> None:
         if not self.head_sent and action.kind is not ActionKind.REPLY:
             self.headers = action.edit(self.headers)
+        self.take_body(body)
+
+    def take_body(self, body: bytes) -> None:
         self.held.append(body)
         self.held_bytes += len(body)
 
@@ -334,6 +354,9 @@ class _Client:
 
     async def end(self, action: Action, body: bytes = b"") -> None:
         self.take(action, body or action.body)
+        await self.finish()
+
+    async def finish(self) -> None:
         headers = self.headers
         if self.method != "HEAD" and self.status not in (204, 304):
             size = str(self.held_bytes).encode()
@@ -351,6 +374,14 @@ class _Client:
     async def flush(self, more: bool) -> None:
         body, self.held, self.held_bytes = b"".join(self.held), [], 0
         await self.send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _refuse(method: str, send: Send) -> None:
+    client = _Client(method, send)
+    client.begin(503, [(b"content-type", b"application/json"), (b"retry-after", b"5")])
+    client.take_body(b'{"error":{"message":"the gateway cannot keep its ledger",'
+                     b'"type":"gateway_error","param":null,"code":null}}')
+    await client.finish()
 
 
 def _seconds_until(deadline_mono_ns: int) -> float | None:

@@ -102,9 +102,11 @@ def key_hash(pepper: Text, key: Text) -> str:
     return read_text(lib.weir_key_hash, pepper, len(pepper), key, len(key)).decode()
 
 
-def _export_format(name: str) -> int:
-    value: int = getattr(lib, "WEIR_EXPORT_" + name.upper())
-    return value
+_EXPORTS: dict[str, int] = {
+    "otlp_cumulative": lib.WEIR_EXPORT_OTLP_CUMULATIVE,
+    "otlp_delta": lib.WEIR_EXPORT_OTLP_DELTA,
+    "track": lib.WEIR_EXPORT_TRACK,
+}
 
 
 class Engine(Owner):
@@ -154,7 +156,7 @@ class Engine(Owner):
         """The number and the bytes of a batch to send; no bytes: nothing to send. Of deltas, the
         same batch comes again until acknowledge_metrics says that it arrived."""
         texts = Texts()
-        options = struct("weir_export_options", format=_export_format(format))
+        options = struct("weir_export_options", format=_EXPORTS[format])
         texts.put(options, "service_name", to_bytes(service_name))
         texts.put(options, "instrumentation_key", to_bytes(instrumentation_key))
         texts.put(options, "metric_namespace", to_bytes(metric_namespace))
@@ -165,7 +167,7 @@ class Engine(Owner):
 
     def acknowledge_metrics(self, format: Literal["otlp_delta", "track"], number: int) -> None:
         """The batch arrived."""
-        call(lib.weir_engine_acknowledge_metrics, self._pointer, _export_format(format), number)
+        call(lib.weir_engine_acknowledge_metrics, self._pointer, _EXPORTS[format], number)
 
     def status(self, *, now: Now | None = None) -> dict[str, Any]:
         """The state of backends and pools."""

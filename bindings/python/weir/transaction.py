@@ -307,6 +307,16 @@ class Transaction:
         """The same as the text of one JSON object, for a log."""
         return read_text(lib.weir_txn_explain, self._open().txn)
 
+    def ledger_line(self) -> bytes:
+        """The line of a transaction that has ended, for hosts that keep lines elsewhere than in a
+        Ledger: the same, of the same id, whenever it is asked for."""
+        return read_text(lib.weir_txn_ledger_line, self._open().txn)
+
+    def add_overhead(self, ns: int) -> None:
+        """Time that weir took in this exchange, measured by the host round its calls; added up, it
+        becomes one observation of weir.overhead at the end."""
+        self._feed(lib.weir_txn_add_overhead, ns)
+
     def close(self) -> None:
         """Ends it; what is still open is settled. Closing again does nothing."""
         x = self._x
