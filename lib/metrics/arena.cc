@@ -165,7 +165,7 @@ Series* Arena::Add(uint64_t schema, uint64_t hash, LabelValues labels, size_t wo
   size_t end = 0;
   char* text = reinterpret_cast<char*>(series->ends() + labels.size());
   for (size_t i = 0; i < labels.size(); ++i) {
-    std::memcpy(text + end, labels[i].data(), labels[i].size());
+    std::copy(labels[i].begin(), labels[i].end(), text + end);  // an empty one may be null
     end += labels[i].size();
     series->ends()[i] = static_cast<uint16_t>(end);
   }
