@@ -12,7 +12,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -48,12 +47,8 @@ struct alignas(kLine) Series {
     return {text() + begin, ends()[i] - begin};
   }
   bool Matches(LabelValues labels) const {
-    size_t begin = 0;
     for (size_t i = 0; i < labels.size(); ++i) {
-      const size_t size = ends()[i] - begin;
-      if (labels[i].size() != size) return false;
-      if (std::memcmp(text() + begin, labels[i].data(), size) != 0) return false;
-      begin = ends()[i];
+      if (label(i) != labels[i]) return false;
     }
     return true;
   }
