@@ -13,8 +13,10 @@
 //   weir       the format's version, 1
 //   id         32 hexadecimal digits: the exchange's own, whatever the provider calls it
 //   time       when the request came, UTC: "2026-11-23T07:42:27.123456Z"
-//   consumer, route, operation, stream, model (asked for), served (what it is called at
-//              the backend), backend
+//   trace      the W3C trace that the request belongs to: id, parent (the caller's span), sampled
+//   consumer, route, operation, stream, model (asked for), served (what it is called at the
+//              backend), response_model (what the answer says of itself), backend, provider (of
+//              the backend, in OpenTelemetry's words)
 //   status     what the client was answered with; 499: it left
 //   outcome    "ok"; "refused" before any backend was asked; else what became of the last attempt
 //   usage      tokens: prompt, completion, cached and cache_write (of the prompt), reasoning (of
@@ -50,6 +52,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/functional/function_ref.h"
@@ -125,12 +128,18 @@ struct Dimension {
   std::string_view name{}, value{};
 };
 
+struct Trace {
+  uint64_t id_hi = 0, id_lo = 0, parent = 0;
+  bool sampled = false;
+};
+
 struct Exchange {
   uint64_t id_hi = 0, id_lo = 0;
   int64_t unix_ns = 0;  // written in microseconds
+  std::optional<Trace> trace{};
   std::string_view consumer{}, route{}, operation{};
   bool stream = false;
-  std::string_view model{}, served{}, backend{};
+  std::string_view model{}, served{}, response_model{}, backend{}, provider{};
   int status = 0;
   std::string_view outcome{};
   std::optional<Usage> usage{};  // nothing: nothing was billed
@@ -175,6 +184,24 @@ struct ReadCounts {
 // in the middle, for no text inside a line looks like it.
 void ReadLines(std::string_view text, absl::FunctionRef<void(const Exchange&)> take,
                ReadCounts* counts);
+
+// ---- Telemetry ----
+
+enum class OtlpKind : uint8_t {
+  kSpans = 1,       // ExportTraceServiceRequest, for /v1/traces
+  kLogRecords = 2,  // ExportLogsServiceRequest, for /v1/logs
+};
+
+// What OTLP/HTTP takes in JSON, one span or log record for each exchange in `text`, in order; empty
+// when there is none. Attributes are those of OpenTelemetry's GenAI conventions ("Semantic
+// conventions for generative client AI spans", and the event gen_ai.client.inference.operation.
+// details), then weir's own and the meter's dimensions; attempts are events of the span. A span
+// belongs to the request's trace, under the caller's span; where there was none it is a trace of
+// its own, with the exchange's id. Of traces that their callers do not record there is no span.
+// `resource`: attributes like service.name.
+std::string OtlpJson(OtlpKind kind, std::string_view text,
+                     absl::Span<const std::pair<std::string_view, std::string_view>> resource,
+                     ReadCounts* counts);
 
 // ---- Public models ----
 

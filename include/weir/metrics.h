@@ -127,9 +127,14 @@ struct Exemplar {
   uint64_t trace_high = 0, trace_low = 0, span = 0;
   int64_t unix_ns = 0;
 };
-// The value of a W3C `traceparent` header (Trace Context, level 1); nullopt when it is malformed,
-// or says that the trace is not recorded.
-std::optional<Exemplar> ParseTraceparent(std::string_view header, int64_t unix_ns);
+
+// What a W3C `traceparent` header says (Trace Context, level 1).
+struct TraceContext {
+  uint64_t trace_high = 0, trace_low = 0;
+  uint64_t span = 0;     // the caller's
+  bool sampled = false;  // the caller records the trace
+};
+std::optional<TraceContext> ParseTraceparent(std::string_view header);  // nullopt: malformed
 
 enum class TextFormat : uint8_t { kPrometheus, kOpenMetrics };
 // What a scraper that sends this Accept header is to get (RFC 9110, section 12.5.1): OpenMetrics

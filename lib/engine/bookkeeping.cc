@@ -160,6 +160,9 @@ absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
   exchange.id_hi = exchange_id_->hi;
   exchange.id_lo = exchange_id_->lo;
   exchange.unix_ns = started_unix_ns_;
+  if (const auto trace = metrics::ParseTraceparent(request_.headers.Get("traceparent"))) {
+    exchange.trace = {trace->trace_high, trace->trace_low, trace->span, trace->sampled};
+  }
   if (request_.consumer != nullptr) exchange.consumer = request_.consumer->id;
   if (request_.route != nullptr) exchange.route = request_.route->name;
   if (asked_) exchange.operation = dialects::OperationName(asked_->operation);
@@ -170,7 +173,11 @@ absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
   if (!attempts_.empty()) {
     const policy::Backend& backend = plan().backends[attempts_[current_].backend];
     exchange.backend = backend.name;
+    exchange.provider = GenAiProvider(backend.dialect);
     exchange.served = BackendModel(backend);
+    if (meter_ != nullptr && meter_->reader() != nullptr) {
+      exchange.response_model = meter_->reader()->model();
+    }
   }
   // What nothing was used of has no cost; what was used without a known price has an unknown one.
   if (used_ && (used_->prompt != 0 || used_->completion != 0)) {

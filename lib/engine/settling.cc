@@ -145,7 +145,10 @@ void TransactionImpl::MeterExchange(int status) {
   MeteredExchange exchange;
   exchange.status = status;
   exchange.duration_ns = now_.mono_ns - *started_mono_ns_;
-  exchange.exemplar = metrics::ParseTraceparent(request_.headers.Get("traceparent"), now_.unix_ns);
+  const auto trace = metrics::ParseTraceparent(request_.headers.Get("traceparent"));
+  if (trace && trace->sampled) {
+    exchange.exemplar = {trace->trace_high, trace->trace_low, trace->span, now_.unix_ns};
+  }
   const bool is_success = status >= 200 && status < 300;
   if (is_usage_metered_) exchange.usage = UsageToMeter();
   if (is_success && is_stream_ && first_bytes_mono_ns_) {

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kTextRoom = kMaxTextBytes + 2;
 constexpr size_t kMemberRoom = 40;  // a key, a number, a comma
-static_assert(2048 + 12 * kTextRoom + 40 * kMemberRoom +
+static_assert(2048 + 14 * kTextRoom + 40 * kMemberRoom +
                       kMaxAttempts * (2 * kTextRoom + 6 * kMemberRoom) +
                       kMaxLimits * (kTextRoom + 9 * kMemberRoom) +
                       kMaxDimensions * (2 * kTextRoom + 8) <=
@@ -83,6 +83,17 @@ class LineWriter {
  private:
   char* out_;
 };
+
+void WriteTrace(const Trace& trace, LineWriter* line) {
+  line->Put(R"("trace":{"id":")");
+  line->PutId(trace.id_hi);
+  line->PutId(trace.id_lo);
+  line->Put(R"(","parent":")");
+  line->PutId(trace.parent);
+  line->Put(R"(",)");
+  line->Bool(R"("sampled":)", trace.sampled);
+  line->Close('}');
+}
 
 void WriteUsage(const Usage& usage, LineWriter* line) {
   line->Put(R"("usage":{)");
@@ -170,13 +181,16 @@ size_t FormatLine(const Exchange& exchange, absl::Span<char> buffer) {
   line.Put(R"(","time":")");
   line.PutInstant(exchange.unix_ns);
   line.Put(R"(",)");
+  if (exchange.trace) WriteTrace(*exchange.trace, &line);
   line.Text(R"("consumer":)", exchange.consumer);
   line.Text(R"("route":)", exchange.route);
   line.Text(R"("operation":)", exchange.operation);
   if (exchange.stream) line.Put(R"("stream":true,)");
   line.Text(R"("model":)", exchange.model);
   line.Text(R"("served":)", exchange.served);
+  line.Text(R"("response_model":)", exchange.response_model);
   line.Text(R"("backend":)", exchange.backend);
+  line.Text(R"("provider":)", exchange.provider);
   line.Number(R"("status":)", exchange.status);
   line.Text(R"("outcome":)", exchange.outcome);
   if (exchange.usage) WriteUsage(*exchange.usage, &line);

@@ -77,6 +77,24 @@ bool ParseHex(std::string_view digits, uint64_t* value) {
   return true;
 }
 
+bool ParseId(std::string_view digits, uint64_t* hi, uint64_t* lo) {
+  return digits.size() == 32 && ParseHex(digits.substr(0, 16), hi) &&
+         ParseHex(digits.substr(16), lo);
+}
+
+bool ReadTrace(json::Value value, Exchange* exchange) {
+  if (!value) return true;
+  Members members(value);
+  std::string_view id, parent;
+  Trace trace;
+  members.Text("id", &id);
+  members.Text("parent", &parent);
+  members.Bool("sampled", &trace.sampled);
+  exchange->trace = trace;
+  return members.sound() && ParseId(id, &exchange->trace->id_hi, &exchange->trace->id_lo) &&
+         parent.size() == 16 && ParseHex(parent, &exchange->trace->parent);
+}
+
 bool ReadUsage(json::Value value, Exchange* exchange) {
   if (!value) return true;
   Members members(value);
@@ -189,8 +207,8 @@ bool ReadMembers(json::Value root, Exchange* exchange) {
   members.Number("weir", &version);
   members.Text("id", &id);
   members.Text("time", &time);
-  if (version != 1 || id.size() != 32 || !ParseHex(id.substr(0, 16), &exchange->id_hi) ||
-      !ParseHex(id.substr(16), &exchange->id_lo) || !ParseInstant(time, &exchange->unix_ns)) {
+  if (version != 1 || !ParseId(id, &exchange->id_hi, &exchange->id_lo) ||
+      !ParseInstant(time, &exchange->unix_ns)) {
     return false;
   }
   members.Text("consumer", &exchange->consumer);
@@ -199,10 +217,13 @@ bool ReadMembers(json::Value root, Exchange* exchange) {
   members.Bool("stream", &exchange->stream);
   members.Text("model", &exchange->model);
   members.Text("served", &exchange->served);
+  members.Text("response_model", &exchange->response_model);
   members.Text("backend", &exchange->backend);
+  members.Text("provider", &exchange->provider);
   members.Number("status", &exchange->status);
   members.Text("outcome", &exchange->outcome);
-  return ReadUsage(members.Object("usage"), exchange) &&
+  return ReadTrace(members.Object("trace"), exchange) &&
+         ReadUsage(members.Object("usage"), exchange) &&
          ReadCost(members.Object("cost"), exchange) &&
          ReadCache(members.Object("cache"), exchange) &&
          ReadLatency(members.Object("latency"), exchange) &&

@@ -66,24 +66,23 @@ Range ReadRange(std::string_view text) {
 
 }  // namespace
 
-std::optional<Exemplar> ParseTraceparent(std::string_view header, int64_t unix_ns) {
+std::optional<TraceContext> ParseTraceparent(std::string_view header) {
   header = TrimSpace(header);
   constexpr size_t kSize = 55;  // 00-<32>-<16>-<2>; later versions may go on after another dash
   uint64_t version = 0, flags = 0;
-  Exemplar exemplar;
+  TraceContext context;
   if (header.size() < kSize || !ReadHex(header.substr(0, 2), &version) || version == 0xFF ||
       (header.size() > kSize && (version == 0 || header[kSize] != '-')) || header[2] != '-' ||
       header[35] != '-' || header[52] != '-' ||
-      !ReadHex(header.substr(3, 16), &exemplar.trace_high) ||
-      !ReadHex(header.substr(19, 16), &exemplar.trace_low) ||
-      !ReadHex(header.substr(36, 16), &exemplar.span) || !ReadHex(header.substr(53, 2), &flags)) {
+      !ReadHex(header.substr(3, 16), &context.trace_high) ||
+      !ReadHex(header.substr(19, 16), &context.trace_low) ||
+      !ReadHex(header.substr(36, 16), &context.span) || !ReadHex(header.substr(53, 2), &flags)) {
     return std::nullopt;
   }
-  if ((exemplar.trace_high | exemplar.trace_low) == 0 || exemplar.span == 0) return std::nullopt;
+  if ((context.trace_high | context.trace_low) == 0 || context.span == 0) return std::nullopt;
   constexpr uint64_t kSampled = 1;
-  if ((flags & kSampled) == 0) return std::nullopt;
-  exemplar.unix_ns = unix_ns;
-  return exemplar;
+  context.sampled = (flags & kSampled) != 0;
+  return context;
 }
 
 TextFormat NegotiateText(std::string_view accept) {

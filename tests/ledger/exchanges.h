@@ -24,13 +24,16 @@ class ExchangeMaker {
     made.id_hi = random_.Next();
     made.id_lo = random_.Next();
     made.unix_ns = static_cast<int64_t>(random_.Next() >> 2) / 1000 * 1000;
+    if (Flip()) made.trace = ledger::Trace{random_.Next(), random_.Next(), random_.Next(), Flip()};
     made.consumer = Text();
     made.route = Text();
     made.operation = Text();
     made.stream = Flip();
     made.model = Text();
     made.served = Text();
+    made.response_model = Text();
     made.backend = Text();
+    made.provider = Text();
     made.status = static_cast<int>(random_.Next() % 1000);
     made.outcome = Text();
     if (Flip()) made.usage = MakeUsage();

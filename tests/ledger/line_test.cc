@@ -31,13 +31,16 @@ Exchange Ordinary() {
   made.id_hi = 0x0123456789abcdef;
   made.id_lo = 0xfedcba9876543210;
   made.unix_ns = 1795419747123456789;
+  made.trace = Trace{0x0af7651916cd43dd, 0x8448eb211c80319c, 0xb7ad6b7169203331, true};
   made.consumer = "team-red";
   made.route = "chat";
   made.operation = "chat";
   made.stream = true;
   made.model = "gpt-4o";
-  made.served = "gpt-4o-2024-08-06";
+  made.served = "deployment-4o";
+  made.response_model = "gpt-4o-2024-08-06";
   made.backend = "payg-west";
+  made.provider = "azure.ai.openai";
   made.status = 200;
   made.outcome = "ok";
   made.usage = Usage{1200, 340, 1024, {}, 0, {}, {}, "provider", "provider"};
@@ -55,8 +58,10 @@ Exchange Ordinary() {
 TEST_CASE("an ordinary line") {
   CHECK(Line(Ordinary()) ==
         R"({"weir":1,"id":"0123456789abcdeffedcba9876543210","time":"2026-11-23T07:42:27.123456Z",)"
-        R"("consumer":"team-red","route":"chat","operation":"chat","stream":true,"model":"gpt-4o",)"
-        R"("served":"gpt-4o-2024-08-06","backend":"payg-west","status":200,"outcome":"ok",)"
+        R"("trace":{"id":"0af7651916cd43dd8448eb211c80319c","parent":"b7ad6b7169203331",)"
+        R"("sampled":true},"consumer":"team-red","route":"chat","operation":"chat","stream":true,)"
+        R"("model":"gpt-4o","served":"deployment-4o","response_model":"gpt-4o-2024-08-06",)"
+        R"("backend":"payg-west","provider":"azure.ai.openai","status":200,"outcome":"ok",)"
         R"("usage":{"prompt":1200,"completion":340,"cached":1024,"reasoning":0,)"
         R"("prompt_provenance":"provider","completion_provenance":"provider"},)"
         R"("cost":{"micro_usd":5120,"price":{"model":"gpt-4o","source":"policy","input":2500000,)"

@@ -104,11 +104,10 @@ TEST_CASE("OpenMetrics has its golden text, with exemplars") {
   auto registry = Registry::Create();
   const FamilyId id = *registry->AddGroup(Exchange());
   const Handle handle = registry->Find(id, {"chat", "m"});
-  const auto exemplar = ParseTraceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-                                         1'700'000'000'250'000'000);
-  REQUIRE(exemplar.has_value());
-  registry->Observe(handle, kUsage, kInput, 1200, &*exemplar);
-  registry->Observe(handle, kTime, 0, 20'000'000, &*exemplar);  // keeps none
+  const Exemplar exemplar = {0x0af7651916cd43dd, 0x8448eb211c80319c, 0xb7ad6b7169203331,
+                             1'700'000'000'250'000'000};
+  registry->Observe(handle, kUsage, kInput, 1200, &exemplar);
+  registry->Observe(handle, kTime, 0, 20'000'000, &exemplar);  // keeps none
   registry->Increment(handle, kCost, 0, 1);
   CHECK(registry->Text(TextFormat::kOpenMetrics) ==
         "# HELP gen_ai_client_token_usage Tokens \\\"used\\\".\n"
@@ -143,20 +142,22 @@ TEST_CASE("OpenMetrics has its golden text, with exemplars") {
 
 TEST_CASE("traceparent is read as W3C writes it") {
   const std::string good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  const auto read = ParseTraceparent(Concat({" ", good, "\t"}), 5);
+  const auto read = ParseTraceparent(Concat({" ", good, "\t"}));
   REQUIRE(read.has_value());
   CHECK(read->trace_high == 0x0af7651916cd43dd);
   CHECK(read->trace_low == 0x8448eb211c80319c);
   CHECK(read->span == 0xb7ad6b7169203331);
-  CHECK(read->unix_ns == 5);
-  CHECK(ParseTraceparent(Concat({"cc", good.substr(2)}), 0).has_value());
-  CHECK(ParseTraceparent(Concat({"cc", good.substr(2), "-more"}), 0).has_value());
+  CHECK(read->sampled);
+  const auto unsampled = ParseTraceparent(Concat({good.substr(0, 54), "2"}));
+  REQUIRE(unsampled.has_value());
+  CHECK(!unsampled->sampled);
+  CHECK(ParseTraceparent(Concat({"cc", good.substr(2)})).has_value());
+  CHECK(ParseTraceparent(Concat({"cc", good.substr(2), "-more"})).has_value());
   const std::string bad[] = {"",
                              good.substr(1),
                              Concat({good, "-more"}),
                              Concat({"ff", good.substr(2)}),
                              Concat({"cc", good.substr(2), "more"}),
-                             Concat({good.substr(0, 54), "0"}),  // not sampled
                              "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
                              "00-00000000000000000000000000000000-b7ad6b7169203331-01",
                              "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
@@ -164,7 +165,7 @@ TEST_CASE("traceparent is read as W3C writes it") {
                              "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333g-01"};
   for (const std::string& header : bad) {
     CAPTURE(header);
-    CHECK(!ParseTraceparent(header, 0).has_value());
+    CHECK(!ParseTraceparent(header).has_value());
   }
 }
 

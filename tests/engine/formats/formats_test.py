@@ -1,7 +1,7 @@
 """formats_test.py SAMPLES: others' readers accept what the engine writes.
 
 Prometheus' own promtool and the strict OpenMetrics parser of its Python client read the texts; OTLP
-is held against opentelemetry-proto's metrics.proto by the protobuf JSON mapping, transcribed below.
+is held against opentelemetry-proto's messages by the protobuf JSON mapping, transcribed below.
 Readers that are not installed are named and left out; without any of them the test is skipped.
 """
 
@@ -132,6 +132,55 @@ def check_shape(value, shape, where="request"):
         assert shape(value), f"{where}: {value!r}"
 
 
+# ---- ExportTraceServiceRequest and ExportLogsServiceRequest ----
+
+def is_one_of(*values):
+    return lambda value: not isinstance(value, bool) and value in values
+
+
+ANY_ATTRIBUTE = {"key": is_text, "value": {"stringValue": is_text, "intValue": is_int64,
+                                           "boolValue": is_bool, "doubleValue": is_double}}
+EVENT = {"timeUnixNano": is_uint64, "name": is_text, "attributes": [ANY_ATTRIBUTE],
+         "droppedAttributesCount": is_double}
+SPAN = {"traceId": is_hex(32), "spanId": is_hex(16), "traceState": is_text,
+        "parentSpanId": is_hex(16), "flags": is_double, "name": is_text,
+        "kind": is_one_of(0, 1, 2, 3, 4, 5), "startTimeUnixNano": is_uint64,
+        "endTimeUnixNano": is_uint64, "attributes": [ANY_ATTRIBUTE], "events": [EVENT],
+        "status": {"message": is_text, "code": is_one_of(0, 1, 2)}}
+LOG_RECORD = {"timeUnixNano": is_uint64, "observedTimeUnixNano": is_uint64,
+              "severityNumber": is_one_of(*range(25)), "severityText": is_text,
+              "body": {"stringValue": is_text}, "attributes": [ANY_ATTRIBUTE],
+              "flags": is_double, "traceId": is_hex(32), "spanId": is_hex(16),
+              "eventName": is_text}
+EXCHANGES = {
+    "spans": {"resourceSpans": [{
+        "resource": {"attributes": [ATTRIBUTE]},
+        "scopeSpans": [{"scope": {"name": is_text, "version": is_text}, "spans": [SPAN]}]}]},
+    "logs": {"resourceLogs": [{
+        "resource": {"attributes": [ATTRIBUTE]},
+        "scopeLogs": [{"scope": {"name": is_text, "version": is_text},
+                       "logRecords": [LOG_RECORD]}]}]}}
+
+
+def check_exchanges(folder, kind):
+    request = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"),
+                         object_pairs_hook=no_twin_keys)
+    check_shape(request, EXCHANGES[kind])
+    (resource,) = request["resourceSpans" if kind == "spans" else "resourceLogs"]
+    (scope,) = resource["scopeSpans" if kind == "spans" else "scopeLogs"]
+    records = scope["spans" if kind == "spans" else "logRecords"]
+    assert len(records) == 2000, len(records)
+    assert len({record["spanId"] for record in records}) == 2000
+    for record in records:
+        assert record["traceId"] == "0af7651916cd43dd8448eb211c80319c"
+        attributes = no_twin_keys([(each["key"], each["value"]) for each in record["attributes"]])
+        assert all(len(value) == 1 for value in attributes.values())
+        assert attributes["gen_ai.request.model"] == {"stringValue": "gpt-4o"}
+        if kind == "spans":
+            assert record["parentSpanId"] == "b7ad6b7169203331"
+            assert 0 < int(record["startTimeUnixNano"]) <= int(record["endTimeUnixNano"])
+
+
 def no_twin_keys(pairs):
     assert len({key for key, _ in pairs}) == len(pairs), pairs
     return dict(pairs)
@@ -184,6 +233,8 @@ def main(samples):
         subprocess.run([samples, name], check=True)
         check_otlp(folder, "cumulative.json", 2)
         check_otlp(folder, "delta.json", 1)
+        check_exchanges(folder, "spans")
+        check_exchanges(folder, "logs")
         check_track(folder)
         readers = [check_promtool(folder), check_openmetrics(folder),
                    check_prometheus_text(folder)]

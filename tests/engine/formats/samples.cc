@@ -1,6 +1,7 @@
 // meters_samples FOLDER: what an engine says of exchanges with hostile names, in every format, for
 // readers that others wrote.
 
+#include <array>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "base/random.h"
 #include "weir/engine.h"
+#include "weir/ledger.h"
 #include "weir/metrics.h"
 #include "weir/policy.h"
 
@@ -38,7 +40,15 @@ std::string Junk(Random* random) {
   return junk;
 }
 
-void Play(Engine& engine, Random* random, int64_t at) {
+std::string LineOf(Transaction& txn, Now now) {
+  txn.ClientLeft(now);  // where nothing more comes
+  std::array<char, ledger::kMaxLineBytes> line;
+  const auto size = txn.LedgerLine(absl::MakeSpan(line));
+  return size.ok() ? std::string(line.data(), *size) : std::string();
+}
+
+// The exchange's line of a ledger.
+std::string Play(Engine& engine, Random* random, int64_t at) {
   auto txn = engine.Begin();
   const bool stream = random->Below(2) == 0;
   static_cast<void>(txn->RequestHead("POST", "/v1/chat/completions", "10.0.0.7"));
@@ -51,13 +61,13 @@ void Play(Engine& engine, Random* random, int64_t at) {
                                      R"("messages":[{"role":"user","content":"Hello"}]})"));
   static_cast<void>(txn->RequestEnd());
   auto action = txn->Next(At(at));
-  if (!action.ok() || action->kind != ActionKind::kForward) return;
+  if (!action.ok() || action->kind != ActionKind::kForward) return LineOf(*txn, At(at + 700));
   const int status = random->Below(20) == 0 ? 503 : 200;
   static_cast<void>(txn->ResponseHead(status));
   static_cast<void>(
       txn->ResponseHeader("content-type", stream ? "text/event-stream" : "application/json"));
   static_cast<void>(txn->Next(At(at + 10)));
-  if (status != 200) return;
+  if (status != 200) return LineOf(*txn, At(at + 700));
   const std::string usage =
       R"("usage":{"prompt_tokens":12,"completion_tokens":34,"total_tokens":46,)"
       R"("prompt_tokens_details":{"cached_tokens":5}})";
@@ -67,6 +77,7 @@ void Play(Engine& engine, Random* random, int64_t at) {
   static_cast<void>(txn->ResponseEnd());
   static_cast<void>(txn->Next(At(at + 700)));
   txn->AddOverhead(static_cast<int64_t>(random->Below(100'000)));
+  return LineOf(*txn, At(at + 700));
 }
 
 bool Write(const std::string& path, const std::string& bytes) {
@@ -83,7 +94,8 @@ int Run(const std::string& folder) {
   auto engine = Engine::Create(std::move(policy), {});
   if (!engine.ok()) return 1;
   Random random(5);
-  for (int64_t i = 0; i < 2000; ++i) Play(**engine, &random, i * 1000);
+  std::string lines;
+  for (int64_t i = 0; i < 2000; ++i) lines += Play(**engine, &random, i * 1000);
   bool sound = Write(folder + "/prometheus.txt", (*engine)->MetricsText());
   sound &=
       Write(folder + "/openmetrics.txt", (*engine)->MetricsText(metrics::TextFormat::kOpenMetrics));
@@ -97,6 +109,12 @@ int Run(const std::string& folder) {
         At(3'000'000));
     sound &= batch.ok() && Write(folder + name, batch->bytes);
   }
+  const std::pair<std::string_view, std::string_view> resource[] = {{"service.name", "gateway"}};
+  ledger::ReadCounts counts;
+  sound &= Write(folder + "/spans.json",
+                 ledger::OtlpJson(ledger::OtlpKind::kSpans, lines, resource, &counts));
+  sound &= Write(folder + "/logs.json",
+                 ledger::OtlpJson(ledger::OtlpKind::kLogRecords, lines, resource, &counts));
   return sound ? 0 : 1;
 }
 
