@@ -157,7 +157,7 @@ enum class Unit : uint8_t {
   kPromptTokens,
   kCompletionTokens,
   kRequests,
-  kUsd,          // micro-USD, by the model's price
+  kUsd,          // micro-USD: by the model's row, else the table of public models
   kConcurrency,  // requests under way
   kCost,         // what Limit::cost makes of the usage
 };

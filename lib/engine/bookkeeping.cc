@@ -51,31 +51,16 @@ ledger::Usage TransactionImpl::LedgerUsage() const {
   return usage;
 }
 
-// By the policy's row, where it has one that knows the price of what was used; else by the table of
-// public models.
-ledger::Cost TransactionImpl::LedgerCost(const ledger::Usage& usage,
-                                         std::string_view served) const {
-  ledger::Cost cost;
-  for (const policy::Model* model : {model_, plan().FindModel(served)}) {
-    if (model == nullptr) continue;
-    const ledger::Price row = PriceRow(*model);
-    cost.micro_usd = ledger::CostOf(row, usage);
-    if (!cost.micro_usd) continue;
-    cost.price_model = model->name;
-    cost.price_source = "policy";
-    cost.price = row;
-    return cost;
-  }
-  for (const std::string_view name : {served, std::string_view(request_.model)}) {
-    const ledger::PublicModel* model = ledger::FindPublicModel(name, usage.prompt.value_or(0));
-    if (model == nullptr) continue;
-    cost.micro_usd = ledger::CostOf(model->price, usage);
-    cost.price_model = model->name;
-    cost.price_source = ledger::kPublicModelsDate;
-    cost.price = model->price;
-    return cost;
-  }
-  return cost;
+Pricing TransactionImpl::CurrentPricing() const {
+  Pricing pricing;
+  pricing.rows[0] = model_;
+  pricing.names[1] = request_.model;
+  if (attempts_.empty()) return pricing;
+  const std::string_view served = BackendModel(plan().backends[attempts_[current_].backend]);
+  if (served == request_.model) return pricing;
+  pricing.rows[1] = plan().FindModel(served);
+  pricing.names[0] = served;
+  return pricing;
 }
 
 void TransactionImpl::FillAttempts(ledger::Exchange* exchange) const {
@@ -145,7 +130,7 @@ void TransactionImpl::FillCaching(ledger::Exchange* exchange) const {
   }
   exchange->cache.saved_prompt = caching_->saved.prompt;
   exchange->cache.saved_completion = caching_->saved.completion;
-  exchange->cache.saved_micro_usd = PriceOf(model_, caching_->saved);
+  exchange->cache.saved_micro_usd = PriceOf(CurrentPricing(), caching_->saved);
 }
 
 absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
@@ -182,7 +167,7 @@ absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
   // What nothing was used of has no cost; what was used without a known price has an unknown one.
   if (used_ && (used_->prompt != 0 || used_->completion != 0)) {
     exchange.usage = LedgerUsage();
-    exchange.cost = LedgerCost(*exchange.usage, exchange.served);
+    exchange.cost = CostBy(CurrentPricing(), *exchange.usage);
   }
   FillCaching(&exchange);
   FillAttempts(&exchange);

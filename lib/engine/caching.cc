@@ -361,7 +361,7 @@ void TransactionImpl::MeterCaching() {
   const std::string_view how = caching.result == Caching::Result::kExactHit ? "exact" : "semantic";
   instruments.RecordCache("hit", how);
   instruments.CacheSaved(how, SaturatingAdd(caching.saved.prompt, caching.saved.completion),
-                         PriceOf(model_, caching.saved));
+                         PriceOf(CurrentPricing(), caching.saved));
 }
 
 void TransactionImpl::SetCacheHeader() {

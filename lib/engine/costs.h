@@ -3,8 +3,10 @@
 #ifndef WEIR_LIB_ENGINE_COSTS_H_
 #define WEIR_LIB_ENGINE_COSTS_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "engine/request.h"
 #include "weir/ledger.h"
@@ -12,20 +14,25 @@
 
 namespace weir::engine {
 
-ledger::Price PriceRow(const policy::Model& model);
+// Where a price is looked for: in the policy's rows, then in the table of public models by these
+// names. The first that knows the price of what was used is taken.
+struct Pricing {
+  std::array<const policy::Model*, 2> rows = {};  // null: none
+  std::array<std::string_view, 2> names = {};
+};
 
-// As the ledger has it (ledger::CostOf). nullopt: a price that it takes is not known; it is never
-// 0.
-std::optional<uint64_t> PriceOf(const policy::Model* model, const Usage& usage);
+// With the row it was worked out by. No micro_usd: no row knows a price that it takes; never 0.
+ledger::Cost CostBy(const Pricing& pricing, const ledger::Usage& usage);
+std::optional<uint64_t> PriceOf(const Pricing& pricing, const Usage& usage);
 
-// In the limit's own unit; `model` is where its price stands, null if nowhere. An expression that
-// gives no number, or one below 0, costs all tokens. nullopt: dollars of a model without a price.
-std::optional<uint64_t> CostOf(const policy::Limit& limit, const policy::Model* model,
+// In the limit's own unit. An expression that gives no number, or one below 0, costs all tokens.
+// nullopt: dollars of a model without a price.
+std::optional<uint64_t> CostOf(const policy::Limit& limit, const Pricing& pricing,
                                const Usage& usage, const Request& request);
 
 // The largest completion for which prompt and completion cost at most `cost`; of limits of tokens,
 // completion tokens and dollars.
-uint64_t CompletionWithin(const policy::Limit& limit, const policy::Model* model, uint64_t prompt,
+uint64_t CompletionWithin(const policy::Limit& limit, const Pricing& pricing, uint64_t prompt,
                           uint64_t cost);
 
 }  // namespace weir::engine

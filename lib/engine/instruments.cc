@@ -148,7 +148,7 @@ std::vector<metrics::Instrument> ExchangeInstruments() {
                         "{token}"));
   all.back().labels = {"category", "provenance"};
   all.back().points = TokenPoints();
-  all.push_back(Counter("weir.cost.usd", "What the usage costs by the policy's prices.", "{USD}"));
+  all.push_back(Counter("weir.cost.usd", "What the usage costs, as the ledger says.", "{USD}"));
   all.back().scale = 1'000'000;
   all.push_back(Counter("weir.requests", "Requests answered, by status.", "{request}"));
   all.back().labels = {"status"};
@@ -340,7 +340,7 @@ void Instruments::Usage(metrics::Handle handle, const MeteredUsage& usage,
                      kOutputTokens + static_cast<uint32_t>(usage.output_provenance), usage.output);
   if (usage.cost_micro_usd) {
     registry.Increment(handle, kCost, 0, *usage.cost_micro_usd);
-  } else if (usage.is_priced) {
+  } else {
     registry.Increment(handle, kUnknownCost, 0, 1);
   }
   if (!stated.prompt || !stated.completion) registry.Increment(handle, kUnknownUsage, 0, 1);

@@ -35,7 +35,6 @@ struct MeteredUsage {
   dialects::Provenance output_provenance = dialects::Provenance::kEstimated;
   const dialects::Usage* stated = nullptr;      // by the provider; never null
   std::optional<uint64_t> cost_micro_usd = {};  // nullopt: no price is known
-  bool is_priced = false;                       // the policy knows prices at all
 };
 
 // One exchange, told once, at its end. What is absent is unknown, or does not apply: it leaves no

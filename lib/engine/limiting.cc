@@ -104,7 +104,7 @@ std::optional<Action> TransactionImpl::ApplyLimits() {
 
 bool TransactionImpl::IsPriced() const {
   const bool writes = asked_ && asked_->operation != dialects::Operation::kEmbeddings;
-  return PriceOf(model_, {.prompt = 1, .completion = writes ? 1U : 0U}).has_value();
+  return PriceOf(CurrentPricing(), {.prompt = 1, .completion = writes ? 1U : 0U}).has_value();
 }
 
 bool TransactionImpl::CountsDollars() const {
@@ -114,7 +114,7 @@ bool TransactionImpl::CountsDollars() const {
 }
 
 uint64_t TransactionImpl::CostIn(const policy::Limit& limit, const Usage& usage) const {
-  return CostOf(limit, model_, usage, request_).value_or(0);
+  return CostOf(limit, CurrentPricing(), usage, request_).value_or(0);
 }
 
 // What an answer may write at most, all choices together.
@@ -259,8 +259,9 @@ void TransactionImpl::ClampOutput() {
   for (const AppliedLimit& applied : limits_) {
     const policy::Limit& limit = plan().limits[applied.limit];
     if (limit.shadow || limit.on_exceeded != OnExceeded::kClamp) continue;
-    const uint64_t left = CompletionWithin(limit, model_, limit.reserve_prompt ? prompt_.count : 0,
-                                           applied.verdict.reserved);
+    const uint64_t left =
+        CompletionWithin(limit, CurrentPricing(), limit.reserve_prompt ? prompt_.count : 0,
+                         applied.verdict.reserved);
     if (left >= MaxOutput()) continue;
     const uint64_t each = std::max<uint64_t>(left / asked_->n, 1);
     clamped_output_ = std::min(clamped_output_.value_or(each), each);

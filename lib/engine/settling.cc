@@ -134,9 +134,7 @@ MeteredUsage TransactionImpl::UsageToMeter() const {
   usage.input_provenance = used_->prompt_provenance;
   usage.output_provenance = used_->completion_provenance;
   usage.stated = &metered_.usage;
-  usage.cost_micro_usd = PriceOf(model_, *used_);
-  usage.is_priced = std::any_of(plan().models.begin(), plan().models.end(),
-                                [](const policy::Model& model) { return model.price_input; });
+  usage.cost_micro_usd = CostBy(CurrentPricing(), LedgerUsage()).micro_usd;
   return usage;
 }
 

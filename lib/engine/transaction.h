@@ -29,6 +29,7 @@
 #include "base/saturating.h"
 #include "base/text_arena.h"
 #include "engine/caching.h"
+#include "engine/costs.h"
 #include "engine/first_byte.h"
 #include "engine/generation.h"
 #include "engine/prompt.h"
@@ -279,7 +280,8 @@ class TransactionImpl : public Transaction, public Recycled {
   int64_t SinceBegun(int64_t mono_ns) const;
   std::string_view OutcomeOfAll() const;
   ledger::Usage LedgerUsage() const;
-  ledger::Cost LedgerCost(const ledger::Usage& usage, std::string_view served) const;
+  // Where the price of what was asked for, or of what serves it, stands.
+  Pricing CurrentPricing() const;
   void FillAttempts(ledger::Exchange* exchange) const;
   void FillLimits(ledger::Exchange* exchange) const;
   void FillLatency(ledger::Exchange* exchange) const;

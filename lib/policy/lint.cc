@@ -202,7 +202,7 @@ void Linter::LintLimits() {
   for (const Limit& limit : plan_.limits) {
     const Place place = Entry("limits", limit.name);
     if (limit.unit == Unit::kUsd && !any_price) {
-      Warn(place, "unit", R"(no model in "models" has a price: nothing has a known cost)");
+      Warn(place, "unit", R"(no model in "models" has a price: only public models pass)");
     }
     if (limit.unit == Unit::kPromptTokens) {
       Warn(FieldOf(place, "reserve"), "output", "a limit of prompt_tokens counts no output");

@@ -79,12 +79,14 @@ TEST_CASE("cached prompt tokens cost their own price") {
   CHECK(Remaining(*engine, "vk-red", At(1)) + 1600 == 1000);
 }
 
-TEST_CASE("a model without a price is not let through a budget") {
+TEST_CASE("a model that no table has a price for is not let through a budget") {
   auto engine = EngineWith(R"("key": "consumer.id", "unit": "usd", "amount": 1, "per": "day")");
   std::string body = Body();
-  body.replace(body.find("gpt-4o"), 6, "gpt-4.1");
+  body.replace(body.find("gpt-4o"), 6, "house-7b");
   CHECK(RefusalCode(*engine, At(0), body) == "403 price_unknown");
   CHECK(RefusalCode(*engine, At(0)).empty());
+  body.replace(body.find("house-7b"), 8, "gpt-4.1");  // the policy has no row of it
+  CHECK(RefusalCode(*engine, At(0), body).empty());
 }
 
 TEST_CASE("a limit of requests under way gives their places back") {

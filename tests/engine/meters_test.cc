@@ -153,7 +153,9 @@ TEST_CASE("one streamed exchange, as the text tells it") {
   has("weir_requests_total", ",status=\"200\"", "1");
   CHECK(text.find("weir_overhead_seconds_sum{stage=\"total\"} 0.000045\n") != std::string::npos);
   CHECK(CountLines(text, "weir_usage_unknown_total{") == 0);
-  CHECK(CountLines(text, "weir_cost") == 0);  // the policy knows no price
+  // The policy knows no price; the table of public models does.
+  CHECK(CountLines(text, "weir_cost_usd_total{") == 1);
+  CHECK(CountLines(text, "weir_cost_unknown_total{") == 0);
   CHECK(engine->MetricsText(metrics::TextFormat::kOpenMetrics)
             .find("# {trace_id=\"0af7651916cd43dd8448eb211c80319c\",span_id=\"b7ad6b7169203331\"} "
                   "0.65 1700000000.65\n") != std::string::npos);
