@@ -252,6 +252,18 @@ weir_status weir_go_engine_new(weir_policy* policy, const weir_engine_options* g
   return weir_engine_new(policy, &options, engine, error);
 }
 
+weir_status weir_go_export_metrics(weir_engine* engine, const weir_export_options* given,
+                                   const char* texts, WEIR_GO_NOW, uint64_t* number, char* buffer,
+                                   size_t capacity, size_t* needed, weir_error* error) {
+  const weir_now now = NOW;
+  weir_export_options options = *given;
+  options.service_name = texts;
+  options.instrumentation_key = texts + options.service_name_size;
+  options.metric_namespace = options.instrumentation_key + options.instrumentation_key_size;
+  return weir_engine_export_metrics(engine, &options, &now, number, buffer, capacity, needed,
+                                    error);
+}
+
 weir_status weir_go_balancer_pick(weir_balancer* balancer, const weir_balance_ask* given,
                                   const char* key, const uint16_t* refused, WEIR_GO_NOW,
                                   int32_t* member, int64_t* returns_at_ns, weir_error* error) {

@@ -105,6 +105,10 @@ weir_status weir_go_cache_insert(weir_cache* cache, const weir_cache_entry* entr
 
 weir_status weir_go_engine_new(weir_policy* policy, const weir_engine_options* options,
                                const char* state_file, weir_engine** engine, weir_error* error);
+/* `texts`: service name, instrumentation key, metric namespace. */
+weir_status weir_go_export_metrics(weir_engine* engine, const weir_export_options* options,
+                                   const char* texts, WEIR_GO_NOW, uint64_t* number, char* buffer,
+                                   size_t capacity, size_t* needed, weir_error* error);
 weir_status weir_go_balancer_pick(weir_balancer* balancer, const weir_balance_ask* ask,
                                   const char* key, const uint16_t* refused, WEIR_GO_NOW,
                                   int32_t* member, int64_t* returns_at_ns, weir_error* error);

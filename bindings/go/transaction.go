@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"net/http"
+	"time"
 	"unsafe"
 )
 
@@ -281,6 +282,23 @@ func (t *Transaction) Explain() ([]byte, error) {
 		func(b *C.char, capacity C.size_t, needed *C.size_t, e *C.weir_error) C.weir_status {
 			return C.weir_txn_explain(t.c.txn, b, capacity, needed, e)
 		})
+}
+
+// LedgerLine is the line of a transaction that has ended, for hosts that keep lines elsewhere than
+// in a Ledger: the same, of the same id, whenever it is asked for.
+func (t *Transaction) LedgerLine() ([]byte, error) {
+	return readText(
+		func(b *C.char, capacity C.size_t, needed *C.size_t, e *C.weir_error) C.weir_status {
+			return C.weir_txn_ledger_line(t.c.txn, b, capacity, needed, e)
+		})
+}
+
+// AddOverhead tells of time that weir took in this exchange, measured by the host round its calls;
+// added up, it becomes one observation of weir.overhead at the end.
+func (t *Transaction) AddOverhead(d time.Duration) error {
+	return try(func(e *C.weir_error) C.weir_status {
+		return C.weir_txn_add_overhead(t.c.txn, C.int64_t(d), e)
+	})
 }
 
 // Close ends the transaction; what is still open is settled.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -33,6 +34,10 @@ type Transport struct {
 	// Embed, if not nil, gives the vector of a text, for a cache whose policy says that the host
 	// embeds: the embedder's name, the text. With an error the request goes on without.
 	Embed func(ctx context.Context, name string, text []byte) ([]float32, error)
+	// Ledger, if not nil, gets a line of each request when all is settled; while it accepts none,
+	// requests are answered with 503. What became of lines is for Ledger.Status to say. Close it
+	// when the last answer's body is closed.
+	Ledger *Ledger
 	// Ended, if not nil, is called when all is settled, with what was decided and why (see
 	// Transaction.Explain): for logs.
 	Ended func(request *http.Request, explanation []byte)
@@ -50,6 +55,9 @@ var errCut = fmt.Errorf("weir: the backend broke off its answer: %w", io.ErrUnex
 
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if t.Ledger != nil && !t.Ledger.Accepts() {
+		return refuse(request), nil
+	}
 	x, action, err := t.begin(request)
 	if err == nil && action.Kind == ActionContinue {
 		action, err = x.feedBody()
@@ -202,6 +210,21 @@ func (x *governed) reply(action Action) *http.Response {
 	return x.dress(response, int64(len(body)))
 }
 
+// refuse is the answer while there is no room for a line.
+func refuse(request *http.Request) *http.Response {
+	if request.Body != nil {
+		request.Body.Close()
+	}
+	const body = `{"error":{"message":"the gateway cannot keep its ledger",` +
+		`"type":"gateway_error","param":null,"code":null}}`
+	x := &governed{request: request, method: request.Method}
+	return x.dress(&http.Response{
+		StatusCode: http.StatusServiceUnavailable,
+		Header:     http.Header{"Content-Type": {"application/json"}, "Retry-After": {"5"}},
+		Body:       io.NopCloser(strings.NewReader(body)),
+	}, int64(len(body)))
+}
+
 // dress gives an answer what every answer has.
 func (x *governed) dress(response *http.Response, length int64) *http.Response {
 	response.Status = fmt.Sprintf("%d %s", response.StatusCode, http.StatusText(response.StatusCode))
@@ -220,11 +243,19 @@ func (x *governed) dress(response *http.Response, length int64) *http.Response {
 func (x *governed) end() {
 	x.once.Do(func() {
 		x.dropAll() // first: nothing more is to be charged for
-		if x.transport.Ended != nil && x.txn.ClientLeft() == nil {
-			if explanation, err := x.txn.Explain(); err == nil {
-				x.transport.Ended(x.request, explanation)
-			}
+		defer x.txn.Close()
+		t := x.transport
+		if (t.Ended == nil && t.Ledger == nil) || x.txn.ClientLeft() != nil {
+			return
 		}
-		x.txn.Close()
+		if t.Ledger != nil {
+			t.Ledger.Append(x.txn) // the answer is out: the ledger itself counts what goes wrong
+		}
+		if t.Ended == nil {
+			return
+		}
+		if explanation, err := x.txn.Explain(); err == nil {
+			t.Ended(x.request, explanation)
+		}
 	})
 }
