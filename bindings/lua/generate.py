@@ -25,10 +25,20 @@ BLANK = {("uint32_t", "size"), ("uint32_t", "unused"), ("int32_t", "reserved"),
          ("uint32_t", "reserved")}
 
 
+def declarators(body: str) -> list[str]:
+    """"int a, b;" as "int a" and "int b"."""
+    found = []
+    for each in body.split(";"):
+        first, *others = each.strip().split(",")
+        kind = first.rpartition(" ")[0]
+        found += [first] + [f"{kind} {other.strip()}" for other in others]
+    return [each for each in found if each]
+
+
 def fields_of(body: str) -> list[tuple[str, str]]:
     """(name, "number" or "text") of each field that has a meaning by itself."""
     found = []
-    names = [FIELD.match(each.strip()) for each in body.split(";") if each.strip()]
+    names = [FIELD.match(each) for each in declarators(body)]
     sizes = {match[2] for match in names if match}
     for match in names:
         kind, name, is_array = match[1].strip(), match[2], match[3]

@@ -16,8 +16,8 @@ local weir = {
   now = native.now,
 }
 for name, value in pairs(native.constants) do weir[name] = value end
-for _, part in ipairs { "engine", "limiting", "breaking", "balancing", "caching",
-  "counting" } do
+for _, part in ipairs { "engine", "limiting", "breaking", "balancing",
+  "bookkeeping", "caching", "counting" } do
   for name, value in pairs(require("weir." .. part)) do weir[name] = value end
 end
 return weir

@@ -119,6 +119,101 @@ function tests.transactions()
   check.that(engine:reload(policy))
 end
 
+-- A transaction that has ended well.
+local function ended_one(engine)
+  local txn = begin(engine)
+  check.that(txn:response_head(200))
+  check.that(txn:response_header("content-type", "application/json"))
+  check.equal(txn:next(NOW), weir.ACTION_CONTINUE)
+  check.that(txn:response_body('{"usage":{"prompt_tokens":8,"completion_tokens":3}}'))
+  check.equal(txn:next(NOW), weir.ACTION_CONTINUE)
+  check.that(txn:response_end())
+  check.equal(txn:next(NOW), weir.ACTION_DONE)
+  return txn
+end
+
+function tests.ledgers()
+  local path = os.tmpname()
+  local engine = new_engine(POLICY:gsub('"amount": 2', '"amount": 3'))
+  local ledger = check.that(weir.ledger(path, { on_full = weir.LEDGER_REFUSE }, NOW))
+  for _ = 1, 3 do
+    local txn = ended_one(engine)
+    check.equal(ledger:append(txn, NOW), weir.LEDGER_WRITTEN)
+    check.fails(weir.FAILED_PRECONDITION, ledger:append(txn, NOW))
+    txn:free()
+    check.fails(weir.INVALID_ARGUMENT, ledger:append(txn, NOW))
+  end
+  local refused = begin(engine)
+  local line = check.that(refused:ledger_line())
+  check.equal(refused:ledger_line(), line)
+  check.equal(ledger:append_line(line, NOW), weir.LEDGER_WRITTEN)
+  check.fails(weir.INVALID_ARGUMENT, ledger:append_line("no line", NOW))
+  check.equal(ledger:accepts(NOW), true)
+  check.that(ledger:flush(false, NOW))
+  check.that(ledger:flush(true, NOW))
+  local status = ledger:status()
+  check.equal(status.written_lines, 4)
+  check.equal(status.dropped_lines, 0)
+  local ids = {}
+  for text in io.lines(path) do
+    local code = text:match('"status":(%d+)')
+    local verdict, micro_usd = weir.recompute(text)
+    if code == "200" then -- 8 and 3 tokens at the public 2.50 and 10 USD a million
+      check.equal(verdict, weir.LEDGER_COST_AGREES)
+      check.equal(micro_usd, 50)
+      local other = text:gsub('"micro_usd":50', '"micro_usd":51')
+      check.equal(weir.recompute(other), weir.LEDGER_COST_DIFFERS)
+    else
+      check.equal(code, "429")
+      check.equal(verdict, weir.LEDGER_COST_UNKNOWN)
+    end
+    ids[text:match('"id":"(%x+)"')] = true
+  end
+  local count = 0
+  for _ in pairs(ids) do count = count + 1 end
+  check.equal(count, 4)
+  ledger:free()
+  ledger:free()
+  check.fails(weir.INVALID_ARGUMENT, ledger:append(refused, NOW))
+  check.fails(weir.INVALID_ARGUMENT, ledger:accepts(NOW))
+  check.fails(weir.INVALID_ARGUMENT, ledger:status())
+  check.fails(weir.INVALID_ARGUMENT, weir.recompute("{}"))
+  check.fails(weir.NOT_FOUND, weir.ledger(path .. "/no/such"))
+  check.fails(weir.INVALID_ARGUMENT, weir.ledger(path, { spool_bytes = 1 }))
+  check.that(check.raises(weir.ledger, path, { rotat_ms = 1 }):find("rotat_ms", 1, true))
+  check.fails(weir.FAILED_PRECONDITION, check.that(engine:txn()):ledger_line())
+  os.remove(path)
+end
+
+function tests.exports()
+  local text = POLICY:gsub('"amount": 2', '"amount": 3')
+  local policy = check.that(weir.policy(text))
+  for index in ipairs(policy:secrets()) do check.that(policy:set_secret(index, "x")) end
+  local engine = check.that(weir.engine(policy, { state_bytes = 67108864 }))
+  local txn = ended_one(engine)
+  check.that(txn:add_overhead(20000))
+  check.that(txn:add_overhead(30000))
+  check.fails(weir.INVALID_ARGUMENT, txn:add_overhead(-1))
+  txn:free()
+  check.that(engine:metrics():find('weir_overhead_seconds_sum{stage="total"} 0.00005', 1, true))
+  local asked = { format = weir.EXPORT_OTLP_DELTA, service_name = "the-gateway" }
+  local batch, number = engine:export_metrics(asked, NOW)
+  check.that(batch:find('"the-gateway"', 1, true))
+  local again, same = engine:export_metrics(asked, later(1000))
+  check.equal(again, batch)
+  check.equal(same, number)
+  check.that(engine:acknowledge_metrics(weir.EXPORT_OTLP_DELTA, number))
+  check.fails(weir.FAILED_PRECONDITION, engine:acknowledge_metrics(weir.EXPORT_OTLP_DELTA, number))
+  local track = engine:export_metrics({ format = weir.EXPORT_TRACK,
+    instrumentation_key = "the-key", metric_namespace = "the-space" }, NOW)
+  check.that(track:find('"the-key"', 1, true) and track:find('"the-space"', 1, true))
+  batch, number = engine:export_metrics({ format = weir.EXPORT_OTLP_CUMULATIVE }, NOW)
+  check.that(#batch > 100)
+  check.equal(number, 0)
+  check.fails(weir.INVALID_ARGUMENT, engine:export_metrics({ format = 99 }, NOW))
+  check.raises(engine.export_metrics, engine, { fromat = 1 })
+end
+
 function tests.closed_handles_are_answered()
   local engine = new_engine()
   local txn = begin(engine)

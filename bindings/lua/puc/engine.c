@@ -88,6 +88,11 @@ typedef struct txn_box {
 static txn_box* txn_box_of(lua_State* L) { return luaL_checkudata(L, 1, TXN); }
 static weir_txn* txn_of(lua_State* L) { return txn_box_of(L)->txn; }
 
+weir_txn* txn_at(lua_State* L, int index) {
+  const txn_box* box = luaL_checkudata(L, index, TXN);
+  return box->txn;
+}
+
 static int txn_free(lua_State* L) {
   txn_box* box = txn_box_of(L);
   weir_txn_free(box->txn);
@@ -268,6 +273,18 @@ static int txn_explain(lua_State* L) {
   RETURN_WRITTEN(L, weir_txn_explain(txn, buffer, capacity, &needed, &error));
 }
 
+static int txn_ledger_line(lua_State* L) {
+  weir_txn* txn = txn_of(L);
+  RETURN_WRITTEN(L, weir_txn_ledger_line(txn, buffer, capacity, &needed, &error));
+}
+
+static int txn_add_overhead(lua_State* L) {
+  NEW_ERROR;
+  weir_txn* txn = txn_of(L);
+  const int64_t ns = luaL_checkinteger(L, 2);
+  return push_done(L, weir_txn_add_overhead(txn, ns, &error), &error);
+}
+
 /* ---- Engine ---- */
 
 static int new_engine(lua_State* L) {
@@ -337,6 +354,34 @@ static int engine_metrics(lua_State* L) {
   return 2;
 }
 
+static int push_batch(lua_State* L, weir_engine* engine, const weir_export_options* options,
+                      const weir_now* now, uint64_t* number) {
+  RETURN_WRITTEN(L, weir_engine_export_metrics(engine, options, now, number, buffer, capacity,
+                                               &needed, &error));
+}
+
+static int engine_export_metrics(lua_State* L) {
+  weir_engine* engine = handle_of(L, 1, ENGINE);
+  weir_export_options options;
+  memset(&options, 0, sizeof(options));
+  options.size = sizeof(options);
+  fill_struct(L, 2, weir_export_options_fields, &options, NULL);
+  const weir_now now = now_at(L, 3);
+  uint64_t number = 0;
+  const int results = push_batch(L, engine, &options, &now, &number);
+  if (results != 1) return results;
+  lua_pushinteger(L, (lua_Integer)number);
+  return 2;
+}
+
+static int engine_acknowledge_metrics(lua_State* L) {
+  NEW_ERROR;
+  weir_engine* engine = handle_of(L, 1, ENGINE);
+  const uint32_t format = (uint32_t)luaL_checkinteger(L, 2);
+  const uint64_t number = (uint64_t)luaL_checkinteger(L, 3);
+  return push_done(L, weir_engine_acknowledge_metrics(engine, format, number, &error), &error);
+}
+
 static int engine_status(lua_State* L) {
   weir_engine* engine = handle_of(L, 1, ENGINE);
   const weir_now now = now_at(L, 2);
@@ -397,14 +442,21 @@ static const luaL_Reg kTxnMethods[] = {{"request_head", txn_request_head},
                                        {"body", txn_body},
                                        {"header", txn_header},
                                        {"explain", txn_explain},
+                                       {"ledger_line", txn_ledger_line},
+                                       {"add_overhead", txn_add_overhead},
                                        {"free", txn_free},
                                        {NULL, NULL}};
 
-static const luaL_Reg kEngineMethods[] = {
-    {"txn", engine_txn},         {"reload", engine_reload},
-    {"metrics", engine_metrics}, {"status", engine_status},
-    {"changes", engine_changes}, {"override_limit", engine_override_limit},
-    {"free", engine_free},       {NULL, NULL}};
+static const luaL_Reg kEngineMethods[] = {{"txn", engine_txn},
+                                          {"reload", engine_reload},
+                                          {"metrics", engine_metrics},
+                                          {"status", engine_status},
+                                          {"changes", engine_changes},
+                                          {"override_limit", engine_override_limit},
+                                          {"export_metrics", engine_export_metrics},
+                                          {"acknowledge_metrics", engine_acknowledge_metrics},
+                                          {"free", engine_free},
+                                          {NULL, NULL}};
 
 static const luaL_Reg kFunctions[] = {{"policy", new_policy}, {"check", check},
                                       {"warnings", warnings}, {"key_hash", key_hash},

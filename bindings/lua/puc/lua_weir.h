@@ -113,6 +113,9 @@ const char* text_field(lua_State* L, int index, const char* name, size_t* size);
 /* The handle of a userdata of it; null if it has none. */
 void* handle_field(lua_State* L, int index, const char* name, const char* type);
 
+/* The transaction at this argument. */
+weir_txn* txn_at(lua_State* L, int index);
+
 /* Memory for `count` elements, at least one, that Lua frees; left on the stack. */
 void* push_array(lua_State* L, size_t count, size_t element_size);
 
@@ -126,6 +129,7 @@ void add_engine(lua_State* L);
 void add_limiting(lua_State* L);
 void add_breaking(lua_State* L);
 void add_balancing(lua_State* L);
+void add_bookkeeping(lua_State* L);
 void add_caching(lua_State* L);
 void add_counting(lua_State* L);
 

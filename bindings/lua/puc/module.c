@@ -28,6 +28,7 @@ int luaopen_weir(lua_State* L) {
   add_limiting(L);
   add_breaking(L);
   add_balancing(L);
+  add_bookkeeping(L);
   add_caching(L);
   add_counting(L);
   return 1;

@@ -7,6 +7,7 @@ local lib, fault, at, done = native.lib, native.fault, native.at, native.done
 local view, view_size = native.view, native.view_size
 local second, second_size = ffi.new("const char*[1]"), ffi.new("size_t[1]")
 local number = ffi.new("int32_t[1]")
+local batch_number = ffi.new("uint64_t[1]")
 local handles = {
   policy = ffi.new("weir_policy*[1]"),
   engine = ffi.new("weir_engine*[1]"),
@@ -191,6 +192,18 @@ function txn.explain(self)
   end)
 end
 
+-- The line of a transaction that has ended, for those that keep lines elsewhere than in a ledger.
+function txn.ledger_line(self)
+  return native.written(function(buffer, capacity, needed)
+    return lib.weir_txn_ledger_line(self.handle, buffer, capacity, needed, fault)
+  end)
+end
+
+-- Time that weir took in this exchange, measured by the host round its calls.
+function txn.add_overhead(self, ns)
+  return done(lib.weir_txn_add_overhead(self.handle, ns, fault))
+end
+
 txn_type = native.class("struct { weir_txn* handle; weir_action action; }", nil, txn, close_txn)
 
 -- ---- Engine ----
@@ -229,6 +242,23 @@ function engine.metrics(self, accept)
   end)
   if not text then return text, problem end
   return text, ffi.string(kind[0])
+end
+
+-- { format = weir.EXPORT_…, service_name, instrumentation_key, metric_namespace }: a batch to send
+-- (empty: nothing), and its number. Of deltas, the same batch comes again until it is acknowledged.
+function engine.export_metrics(self, options, now)
+  local given, instant = native.options("weir_export_options", options), at(now)
+  local batch, problem = native.written(function(buffer, capacity, needed)
+    return lib.weir_engine_export_metrics(self.handle, given, instant, batch_number, buffer,
+      capacity, needed, fault)
+  end)
+  if not batch then return batch, problem end
+  return batch, tonumber(batch_number[0])
+end
+
+-- The batch arrived.
+function engine.acknowledge_metrics(self, format, batch)
+  return done(lib.weir_engine_acknowledge_metrics(self.handle, format, batch, fault))
 end
 
 function engine.status(self, now)
