@@ -98,6 +98,7 @@ class AppendedFile final : public File {
     KeepUp(now);
     const bool keeps_order = Drain(now, /*patient=*/true);
     if (keeps_order && !torn_ && WriteLine(line, now)) return Appended::kWritten;
+    LeaveToParent();
     if (spool_.Add(line)) {
       // Behind a torn line the spool writes, for it knows how to begin with a line feed.
       const bool is_worth_it = keeps_order && !has_failed_;
@@ -247,14 +248,19 @@ class AppendedFile final : public File {
     return written;
   }
 
+  // In a child that was forked, what the spool held is its parent's to write; from here on what it
+  // holds is the child's own.
+  void LeaveToParent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (getpid() == process_) return;
+    process_ = getpid();
+    spool_.Clear();
+  }
+
   // True when the spool is empty. Patient: a disk that failed just now is left alone.
   bool Drain(Now now, bool patient) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (spool_.empty()) return true;
-    if (getpid() != process_) {  // a child: what is in here is its parent's
-      process_ = getpid();
-      spool_.Clear();
-      return true;
-    }
+    LeaveToParent();
+    if (spool_.empty()) return true;
     if (patient && has_failed_ && ElapsedNs(failed_mono_ns_, now.mono_ns) < kRetryEveryNs) {
       return false;
     }

@@ -358,5 +358,23 @@ TEST_CASE("what is in the spool stays the parent's") {
   CHECK(counts.lines == 2);
 }
 
+TEST_CASE("what a child spools first is its own") {
+  const LedgerFolder folder;
+  BadDisk disk(4);
+  const Now now = TimeNow();
+  auto file = *OpenOn(&disk, folder.file(), {}, now);
+  const pid_t child = testing::Start([&] {
+    disk.set_room(0);
+    const auto spooled = file->Append(LineOf(1, 0), now);
+    if (!spooled.ok() || *spooled != Appended::kSpooled) _exit(2);
+    disk.set_room(SIZE_MAX);
+    const auto written = file->Append(LineOf(1, 1), After(now, kSecond));
+    if (!written.ok() || *written != Appended::kWritten) _exit(3);
+  });
+  REQUIRE(testing::EndsWell(child));
+  ReadCounts counts;
+  CHECK(folder.Read(&counts).size() == 2);
+}
+
 }  // namespace
 }  // namespace weir::ledger
