@@ -170,3 +170,28 @@ func RecomputeCost(line []byte) (verdict CostVerdict, microUSD uint64, err error
 	})
 	return CostVerdict(told), uint64(amount), err
 }
+
+// OTLPKind is what a ledger's lines are made into.
+type OTLPKind uint32
+
+// Spans are for /v1/traces of an OpenTelemetry collector, log records for /v1/logs.
+const (
+	OTLPSpans      OTLPKind = C.WEIR_OTLP_SPANS
+	OTLPLogRecords OTLPKind = C.WEIR_OTLP_LOG_RECORDS
+)
+
+// OTLPJSON is what OTLP/HTTP takes in JSON, one span or log record for each of a ledger's lines, by
+// OpenTelemetry's GenAI conventions, and how many lines were none and are passed over. Without
+// bytes there is nothing to send. An empty service name is left out.
+func OTLPJSON(kind OTLPKind, serviceName string, lines []byte) (
+	text []byte, poison uint64, err error) {
+	var passed C.uint64_t
+	name, nameSize := textOf(serviceName)
+	bytes, size := bytesOf(lines)
+	text, err = readText(
+		func(b *C.char, capacity C.size_t, needed *C.size_t, e *C.weir_error) C.weir_status {
+			return C.weir_ledger_otlp(C.uint32_t(kind), name, nameSize, bytes, size, &passed, b,
+				capacity, needed, e)
+		})
+	return text, uint64(passed), err
+}

@@ -113,10 +113,15 @@ func TestLineIsTakenOnce(t *testing.T) {
 	if again := must(txn.LedgerLine())(t); !bytes.Equal(line, again) {
 		t.Errorf("%s and then %s", line, again)
 	}
+	spans, poison, err := OTLPJSON(OTLPSpans, "gateway", append(line, "poison\n"...))
+	if err != nil || poison != 1 || !bytes.Contains(spans, []byte(`"spanId"`)) ||
+		!bytes.Contains(spans, []byte(`"stringValue":"gateway"`)) {
+		t.Errorf("%s %d %v", spans, poison, err)
+	}
 	if outcome := must(ledger.Append(txn))(t); outcome != LineWritten {
 		t.Error(outcome)
 	}
-	_, err := ledger.Append(txn)
+	_, err = ledger.Append(txn)
 	isError(t, err, ErrFailedPrecondition)
 	if outcome := must(ledger.AppendLine(line))(t); outcome != LineWritten {
 		t.Error(outcome)
@@ -145,6 +150,8 @@ func TestLedgerFaults(t *testing.T) {
 	_, err = OpenLedger("/dev/null", nil)
 	isError(t, err, ErrFailedPrecondition)
 	_, err = OpenLedger(filepath.Join(folder, "l"), &LedgerOptions{SpoolBytes: 1})
+	isError(t, err, ErrInvalidArgument)
+	_, _, err = OTLPJSON(7, "", nil)
 	isError(t, err, ErrInvalidArgument)
 	_, _, err = RecomputeCost([]byte("{}"))
 	isError(t, err, ErrInvalidArgument)

@@ -112,6 +112,21 @@ enum {
 WEIR_API weir_status weir_ledger_recompute(const char* line, size_t line_size, int32_t* verdict,
                                            uint64_t* micro_usd, weir_error* error);
 
+/* What a batch of lines is made into. */
+enum {
+  WEIR_OTLP_SPANS = 1,      /* for /v1/traces of an OpenTelemetry collector */
+  WEIR_OTLP_LOG_RECORDS = 2 /* for /v1/logs */
+};
+
+/* OTLP/HTTP JSON of lines, one span or log record each, by OpenTelemetry's GenAI conventions
+ * (weir/ledger.h: OtlpJson). No bytes: there is nothing to send. *poison counts what was no line of
+ * a ledger and was passed over. `service_name` is the resource's service.name; empty: none.
+ * INVALID_ARGUMENT: an unknown `kind`. Threads: any. */
+WEIR_API weir_status weir_ledger_otlp(uint32_t kind, const char* service_name,
+                                      size_t service_name_size, const char* lines,
+                                      size_t lines_size, uint64_t* poison, char* buffer,
+                                      size_t capacity, size_t* needed, weir_error* error);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

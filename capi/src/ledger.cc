@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/types/span.h"
 #include "base/saturating.h"
@@ -30,6 +31,8 @@ using weir::ledger::File;
 using weir::ledger::kMaxLineBytes;
 
 static_assert(kMaxLineBytes == WEIR_LEDGER_LINE_BYTES);
+static_assert(static_cast<int>(weir::ledger::OtlpKind::kSpans) == WEIR_OTLP_SPANS);
+static_assert(static_cast<int>(weir::ledger::OtlpKind::kLogRecords) == WEIR_OTLP_LOG_RECORDS);
 static_assert(static_cast<int>(weir::ledger::Appended::kWritten) + 1 == WEIR_LEDGER_WRITTEN);
 static_assert(static_cast<int>(weir::ledger::Appended::kSpooled) + 1 == WEIR_LEDGER_SPOOLED);
 static_assert(static_cast<int>(weir::ledger::Appended::kDropped) + 1 == WEIR_LEDGER_DROPPED);
@@ -174,5 +177,26 @@ weir_status weir_ledger_recompute(const char* line, size_t line_size, int32_t* v
                : stated == due ? WEIR_LEDGER_COST_AGREES
                                : WEIR_LEDGER_COST_DIFFERS;
     return WEIR_OK;
+  });
+}
+
+weir_status weir_ledger_otlp(uint32_t kind, const char* service_name, size_t service_name_size,
+                             const char* lines, size_t lines_size, uint64_t* poison, char* buffer,
+                             size_t capacity, size_t* needed, weir_error* error) {
+  if (!IsText(service_name, service_name_size) || !IsText(lines, lines_size) || poison == nullptr ||
+      !IsText(buffer, capacity) || needed == nullptr) {
+    return NullArgument(error);
+  }
+  if (kind != WEIR_OTLP_SPANS && kind != WEIR_OTLP_LOG_RECORDS) {
+    return Fail(error, WEIR_INVALID_ARGUMENT, "lines are made into spans or log records");
+  }
+  return Guard(error, [&]() -> weir_status {
+    const std::pair<std::string_view, std::string_view> service[] = {
+        {"service.name", View(service_name, service_name_size)}};
+    weir::ledger::ReadCounts counts;
+    const std::string made = weir::ledger::OtlpJson(static_cast<weir::ledger::OtlpKind>(kind),
+                                                    View(lines, lines_size), service, &counts);
+    *poison = counts.poison;
+    return CopyOut(made, buffer, capacity, needed, error);
   });
 }

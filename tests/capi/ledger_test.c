@@ -84,6 +84,35 @@ static void test_recompute(void) {
   CHECK_EQ(weir_ledger_recompute("{}", 2, &verdict, &micro_usd, &error), WEIR_INVALID_ARGUMENT);
 }
 
+static void test_otlp(void) {
+  static const char* const lines =
+      "{\"weir\":1,\"id\":\"00000000000000000000000000000007\","
+      "\"time\":\"2026-11-23T07:42:27.000000Z\",\"model\":\"gpt-4o\",\"status\":200}\npoison\n";
+  char text[4096];
+  size_t needed = 0;
+  uint64_t poison = 0;
+  CHECK_OK(weir_ledger_otlp(WEIR_OTLP_SPANS, "gateway", 7, lines, strlen(lines), &poison, text,
+                            sizeof(text) - 1, &needed, &error),
+           &error);
+  CHECK_EQ(poison, 1);
+  CHECK(needed < sizeof(text));
+  text[needed < sizeof(text) ? needed : 0] = '\0';
+  CHECK(strstr(text, "\"stringValue\":\"gateway\"") != NULL);
+  CHECK(strstr(text, "\"resourceSpans\"") != NULL);
+  CHECK(strstr(text, "\"spanId\":\"0000000000000007\"") != NULL);
+  CHECK_EQ(weir_ledger_otlp(WEIR_OTLP_LOG_RECORDS, "", 0, lines, strlen(lines), &poison, text, 1,
+                            &needed, &error),
+           WEIR_OUT_OF_RANGE);
+  CHECK(needed > 1);
+  CHECK_OK(weir_ledger_otlp(WEIR_OTLP_LOG_RECORDS, "", 0, "", 0, &poison, text, sizeof(text),
+                            &needed, &error),
+           &error);
+  CHECK_EQ(needed, 0);
+  CHECK_EQ(weir_ledger_otlp(3, "", 0, lines, strlen(lines), &poison, text, sizeof(text), &needed,
+                            &error),
+           WEIR_INVALID_ARGUMENT);
+}
+
 static void test_faults(const char* path) {
   weir_ledger* ledger = NULL;
   weir_ledger_options options = {.size = sizeof(options), .on_full = 7};
@@ -115,6 +144,7 @@ int main(void) {
   test_status(ledger);
   weir_ledger_free(ledger);
   test_recompute();
+  test_otlp();
   test_faults(path);
   weir_engine_free(engine);
   weir_policy_free(policy);

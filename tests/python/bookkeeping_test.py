@@ -92,6 +92,22 @@ class Ledgers(unittest.TestCase):
         with self.assertRaises(weir.InvalidArgumentError):
             weir.recompute_cost("{}")
 
+    def test_otlp(self):
+        with exchange(self.engine) as txn:
+            line = txn.ledger_line()
+        text, poison = weir.otlp_json(weir.OtlpKind.SPANS, line + b"{}\n", service_name="gateway")
+        (resource,) = json.loads(text)["resourceSpans"]
+        self.assertEqual(resource["resource"]["attributes"][0]["value"]["stringValue"], "gateway")
+        (span,) = resource["scopeSpans"][0]["spans"]
+        self.assertEqual(span["traceId"], json.loads(line)["id"])
+        self.assertEqual(poison, 1)
+        text, poison = weir.otlp_json(weir.OtlpKind.LOG_RECORDS, line * 100)
+        (resource,) = json.loads(text)["resourceLogs"]
+        self.assertEqual(len(resource["scopeLogs"][0]["logRecords"]), 100)
+        self.assertEqual(weir.otlp_json(weir.OtlpKind.SPANS, b""), (b"", 0))
+        with self.assertRaises(weir.InvalidArgumentError):
+            weir.otlp_json(7, line)
+
     def test_a_line_kept_elsewhere(self):
         with self.engine.transaction() as txn:
             with self.assertRaises(weir.FailedPreconditionError):

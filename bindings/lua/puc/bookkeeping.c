@@ -100,6 +100,22 @@ static int recompute(lua_State* L) {
   return 2;
 }
 
+static int push_otlp(lua_State* L, uint32_t kind, uint64_t* poison) {
+  size_t lines_size = 0, name_size = 0;
+  const char* lines = luaL_checklstring(L, 2, &lines_size);
+  const char* name = luaL_optlstring(L, 3, "", &name_size);
+  RETURN_WRITTEN(L, weir_ledger_otlp(kind, name, name_size, lines, lines_size, poison, buffer,
+                                     capacity, &needed, &error));
+}
+
+static int otlp(lua_State* L) {
+  uint64_t poison = 0;
+  const int pushed = push_otlp(L, (uint32_t)luaL_checkinteger(L, 1), &poison);
+  if (pushed != 1) return pushed;
+  lua_pushinteger(L, (lua_Integer)poison);
+  return 2;
+}
+
 static const luaL_Reg kLedgerMethods[] = {{"append", ledger_append},
                                           {"append_line", ledger_append_line},
                                           {"accepts", ledger_accepts},
@@ -109,7 +125,7 @@ static const luaL_Reg kLedgerMethods[] = {{"append", ledger_append},
                                           {NULL, NULL}};
 
 static const luaL_Reg kFunctions[] = {
-    {"ledger", new_ledger}, {"recompute", recompute}, {NULL, NULL}};
+    {"ledger", new_ledger}, {"recompute", recompute}, {"otlp", otlp}, {NULL, NULL}};
 
 void add_bookkeeping(lua_State* L) {
   new_type(L, LEDGER, kLedgerMethods, ledger_free);

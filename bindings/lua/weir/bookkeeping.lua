@@ -71,4 +71,16 @@ function module.recompute(line)
   return outcome[0], tonumber(amount[0])
 end
 
+-- OTLP/HTTP JSON of lines, one span (weir.OTLP_SPANS) or log record (weir.OTLP_LOG_RECORDS) each;
+-- empty when there is nothing to send. Then, how many lines were none and are passed over.
+function module.otlp(kind, lines, service_name)
+  local name = service_name or ""
+  local text, message, code = native.written(function(buffer, capacity, needed)
+    return lib.weir_ledger_otlp(kind, name, #name, lines, #lines, amount, buffer, capacity, needed,
+                                fault)
+  end)
+  if not text then return nil, message, code end
+  return text, tonumber(amount[0])
+end
+
 return module

@@ -12,8 +12,8 @@ weir opens no socket and starts no thread. Every call releases the interpreter's
 from weir._boundary import NEVER, Now
 from weir._weir import ffi, lib
 from weir.balancing import NO_HOLD_DOWN, Balancer, Member, Pick, Rest, Strategy
-from weir.bookkeeping import (CostVerdict, Ledger, LedgerStatus, LineOutcome, WhenFull,
-                              recompute_cost)
+from weir.bookkeeping import (CostVerdict, Ledger, LedgerStatus, LineOutcome, OtlpKind, WhenFull,
+                              otlp_json, recompute_cost)
 from weir.breaking import (Breaker, BreakerRule, BreakerRuleSet, Circuit, CircuitState, On,
                            Outcome, Permit, Report, retry_after)
 from weir.caching import (Cache, CacheAnswer, Found, MeaningGuard, MeaningVerdict, Miss,
@@ -46,13 +46,13 @@ __all__ = [
     "Dialect", "Engine", "FailedPreconditionError", "Failure", "Found", "HeaderEdit",
     "HeaderOperation", "InternalError", "InvalidArgumentError", "LEASE_PERIOD", "Ledger",
     "LedgerStatus", "Limiter", "LineOutcome", "MeaningGuard", "MeaningVerdict", "Member",
-    "Miss", "NEVER", "NO_HOLD_DOWN", "NotFoundError", "Now", "On", "Operation",
+    "Miss", "NEVER", "NO_HOLD_DOWN", "NotFoundError", "Now", "On", "Operation", "OtlpKind",
     "OutOfRangeError", "Outcome", "Period", "PermissionDeniedError", "Permit", "Pick", "Policy",
     "PromptCount", "Provenance", "Report", "Reservation", "ResourceExhaustedError", "Rest",
     "Rule", "Secret", "SecretKind", "State", "Status", "Strategy", "StreamMeter",
     "TokenCounter", "Tokenizer", "Transaction", "UnimplementedError", "Unread", "Usage",
     "Verdict", "WeirError", "WhenFull", "__version__", "cache_report", "compare_meaning",
     "count_request", "count_request_parts", "count_tokens", "encoding_for_model", "encodings",
-    "key_hash", "lexical_embed", "recompute_cost", "retry_after", "set_piece_cache",
+    "key_hash", "lexical_embed", "otlp_json", "recompute_cost", "retry_after", "set_piece_cache",
     "state_report", "version_number",
 ]

@@ -6,8 +6,8 @@ import os
 from enum import IntEnum
 from typing import NamedTuple
 
-from weir._boundary import (Handle, Now, Owner, Text, call, create, error_of, scratch, struct,
-                            to_bytes, to_now)
+from weir._boundary import (Handle, Now, Owner, Text, call, create, error_of, read_text, scratch,
+                            struct, to_bytes, to_now)
 from weir._weir import ffi, lib
 from weir.state import Path
 from weir.transaction import Transaction
@@ -119,3 +119,20 @@ def recompute_cost(line: Text) -> tuple[CostVerdict, int]:
     verdict, micro_usd = ffi.new("int32_t*"), ffi.new("uint64_t*")
     call(lib.weir_ledger_recompute, data, len(data), verdict, micro_usd)
     return CostVerdict(verdict[0]), micro_usd[0]
+
+
+class OtlpKind(IntEnum):
+    """What lines are made into: SPANS for /v1/traces of an OpenTelemetry collector, LOG_RECORDS
+    for /v1/logs."""
+
+    SPANS = lib.WEIR_OTLP_SPANS
+    LOG_RECORDS = lib.WEIR_OTLP_LOG_RECORDS
+
+
+def otlp_json(kind: OtlpKind, lines: Text, *, service_name: Text = "") -> tuple[bytes, int]:
+    """OTLP/HTTP JSON of ledger lines, one span or log record each, by OpenTelemetry's GenAI
+    conventions, and how many lines were none and are passed over. No bytes: there is nothing to
+    send."""
+    name, data, poison = to_bytes(service_name), to_bytes(lines), ffi.new("uint64_t*")
+    text = read_text(lib.weir_ledger_otlp, kind, name, len(name), data, len(data), poison)
+    return text, poison[0]
