@@ -26,18 +26,31 @@ ngx_int_t weir_http_check(weir_http_exchange* x, weir_status status, const weir_
   return NGX_ERROR;
 }
 
+static int64_t mono_ns(void) {
+  struct timespec mono;
+  clock_gettime(CLOCK_MONOTONIC, &mono);
+  return mono.tv_sec * (int64_t)1000000000 + mono.tv_nsec;
+}
+
+void weir_http_feed(weir_http_exchange* x) { x->feeding_since_ns = mono_ns(); }
+
 ngx_int_t weir_http_next(weir_http_exchange* x) {
   WEIR_HTTP_NEW_ERROR(error);
   const weir_now now = weir_http_now();
   ngx_memzero(&x->action, sizeof(x->action));
   x->action.size = sizeof(x->action);
-  return weir_http_check(x, weir_txn_next(x->txn, &now, &x->action, &error), &error);
+  const weir_status status = weir_txn_next(x->txn, &now, &x->action, &error);
+  const int64_t since_ns = x->feeding_since_ns != 0 ? x->feeding_since_ns : now.mono_ns;
+  x->overhead_ns += mono_ns() - since_ns;
+  x->feeding_since_ns = 0;
+  return weir_http_check(x, status, &error);
 }
 
 /* ---- Feeding the request ---- */
 
 static ngx_int_t feed_head(weir_http_exchange* x) {
   WEIR_HTTP_NEW_ERROR(error);
+  weir_http_feed(x);
   ngx_http_request_t* r = x->request;
   ngx_str_t* client = &r->connection->addr_text;
   weir_status status = weir_txn_request_head(x->txn, (char*)r->method_name.data, r->method_name.len,
@@ -91,6 +104,7 @@ static ngx_int_t feed_file(weir_http_exchange* x, ngx_buf_t* buf) {
 
 static ngx_int_t feed_body(weir_http_exchange* x) {
   WEIR_HTTP_NEW_ERROR(error);
+  weir_http_feed(x);
   ngx_http_request_body_t* body = x->request->request_body;
   for (ngx_chain_t* link = body == NULL ? NULL : body->bufs; link != NULL; link = link->next) {
     ngx_buf_t* buf = link->buf;
@@ -295,11 +309,14 @@ static void end(void* data) {
   }
   if (x->resolving != NULL) ngx_resolve_name_done(x->resolving);
   x->resolving = NULL;
-  if (x->outcome != WEIR_HTTP_OPEN) return;
-  x->outcome = WEIR_HTTP_LEFT;
   WEIR_HTTP_NEW_ERROR(error);
-  const weir_now now = weir_http_now();
-  weir_txn_client_left(x->txn, &now, &error);
+  if (x->outcome == WEIR_HTTP_OPEN) {
+    x->outcome = WEIR_HTTP_LEFT;
+    const weir_now now = weir_http_now();
+    weir_txn_client_left(x->txn, &now, &error);
+  }
+  weir_txn_add_overhead(x->txn, x->overhead_ns, &error);
+  weir_http_ledger_append(x);
 }
 
 static void free_transaction(void* data) { weir_txn_free(data); }
@@ -329,6 +346,8 @@ static weir_http_exchange* begin(ngx_http_request_t* r) {
 }
 
 ngx_int_t weir_http_handler(ngx_http_request_t* r) {
+  weir_http_shared* shared = ngx_http_get_module_main_conf(r, ngx_http_weir_module);
+  if (!weir_http_ledger_accepts(shared)) return NGX_HTTP_SERVICE_UNAVAILABLE;
   weir_http_exchange* x = begin(r);
   if (x == NULL || feed_head(x) != NGX_OK || feed_attributes(x) != NGX_OK ||
       weir_http_next(x) != NGX_OK) {

@@ -68,6 +68,7 @@ static ngx_int_t read_framing(weir_http_exchange* x) {
 
 static ngx_int_t feed(weir_http_exchange* x) {
   WEIR_HTTP_NEW_ERROR(error);
+  weir_http_feed(x);
   weir_status status = weir_txn_response_head(x->txn, (int32_t)x->status.code, &error);
   weir_http_field* fields = x->fields.elts;
   for (ngx_uint_t i = 0; i < x->fields.nelts && status == WEIR_OK; ++i) {

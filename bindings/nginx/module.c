@@ -136,6 +136,7 @@ static ngx_int_t open_engine(ngx_conf_t* cf) {
   /* `nginx -s ...` only reads the configuration to find the master; that one has the secrets. */
   if (ngx_process == NGX_PROCESS_SIGNALLER) return NGX_OK;
   if (weir_http_engine_open(cf, shared) != NGX_OK) return NGX_ERROR;
+  if (weir_http_ledger_open(cf, shared) != NGX_OK) return NGX_ERROR;
   return weir_http_idle_init(shared, cf->pool);
 }
 
@@ -145,7 +146,7 @@ static weir_http_shared* shared_of(ngx_cycle_t* cycle) {
 }
 
 /* Without a file each worker has its own copy of the counters. */
-static ngx_int_t warn_of_many_workers(ngx_cycle_t* cycle) {
+static ngx_int_t before_workers(ngx_cycle_t* cycle) {
   ngx_core_conf_t* core = (ngx_core_conf_t*)ngx_get_conf(cycle->conf_ctx, ngx_core_module);
   weir_http_shared* shared = shared_of(cycle);
   if (shared != NULL && shared->engine != NULL && shared->state_file.len == 0 &&
@@ -155,7 +156,7 @@ static ngx_int_t warn_of_many_workers(ngx_cycle_t* cycle) {
                   "reload forgets",
                   core->worker_processes);
   }
-  return NGX_OK;
+  return shared == NULL ? NGX_OK : weir_http_ledger_share(cycle, shared);
 }
 
 /* weir_state FILE [size] */
@@ -200,6 +201,8 @@ static ngx_command_t commands[] = {
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
     {ngx_string("weir_state"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_state,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+    {ngx_string("weir_ledger"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, weir_http_ledger,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
     {ngx_string("weir_keepalive"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
      NGX_HTTP_MAIN_CONF_OFFSET, offsetof(weir_http_shared, keepalive), NULL},
     {ngx_string("weir"), ANYWHERE | NGX_CONF_FLAG, ngx_conf_set_flag_slot, LOCATION(on)},
@@ -232,5 +235,5 @@ static ngx_http_module_t http = {
     create_location,         merge_location};
 
 ngx_module_t ngx_http_weir_module = {
-    NGX_MODULE_V1, &http, commands, NGX_HTTP_MODULE,      NULL, warn_of_many_workers, NULL, NULL,
+    NGX_MODULE_V1, &http, commands, NGX_HTTP_MODULE,      NULL, before_workers, NULL, NULL,
     NULL,          NULL,  NULL,     NGX_MODULE_V1_PADDING};

@@ -80,6 +80,7 @@ static ngx_int_t perform(weir_http_exchange* x, u_char* bytes, size_t size) {
 static ngx_int_t relay_piece(weir_http_exchange* x, u_char* bytes, size_t size) {
   WEIR_HTTP_NEW_ERROR(error);
   if (x->outcome != WEIR_HTTP_OPEN) return NGX_OK;
+  weir_http_feed(x);
   weir_status status = weir_txn_response_body(x->txn, (char*)bytes, size, &error);
   if (weir_http_check(x, status, &error) != NGX_OK || weir_http_next(x) != NGX_OK) {
     return NGX_ERROR;
@@ -90,6 +91,7 @@ static ngx_int_t relay_piece(weir_http_exchange* x, u_char* bytes, size_t size) 
 ngx_int_t weir_http_relay_end(weir_http_exchange* x) {
   WEIR_HTTP_NEW_ERROR(error);
   if (x->outcome != WEIR_HTTP_OPEN) return NGX_OK;
+  weir_http_feed(x);
   weir_status status = weir_txn_response_end(x->txn, &error);
   if (weir_http_check(x, status, &error) != NGX_OK || weir_http_next(x) != NGX_OK) {
     return NGX_ERROR;

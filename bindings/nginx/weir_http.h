@@ -11,6 +11,7 @@
  *   fields.c     header lists and weir's edits
  *   explain.c    reads members of the explanation
  *   variables.c  $weir_...
+ *   ledger.c     weir_ledger: a line of each request
  *   pages.c      weir_metrics, weir_status */
 
 #ifndef WEIR_BINDINGS_NGINX_WEIR_HTTP_H_
@@ -48,6 +49,9 @@ typedef struct {
   weir_engine* engine;
   ngx_str_t state_file;
   size_t state_bytes;
+  ngx_str_t ledger_file; /* empty: none */
+  weir_ledger_options ledger_options;
+  weir_ledger* ledger;
   ngx_uint_t keepalive;
   ngx_uint_t used;                        /* some location has `weir on` or a page */
   ngx_http_upstream_srv_conf_t* upstream; /* leads nginx's upstream to attempt.c */
@@ -74,6 +78,13 @@ ngx_int_t weir_http_engine_open(ngx_conf_t* cf, weir_http_shared* shared);
 char* weir_http_page(ngx_conf_t* cf, ngx_command_t* command, void* conf);
 ngx_int_t weir_http_add_variables(ngx_conf_t* cf);
 weir_now weir_http_now(void);
+
+char* weir_http_ledger(ngx_conf_t* cf, ngx_command_t* command, void* conf);
+ngx_int_t weir_http_ledger_open(ngx_conf_t* cf, weir_http_shared* shared);
+/* In the master, before it forks: the file is the workers' too. */
+ngx_int_t weir_http_ledger_share(ngx_cycle_t* cycle, weir_http_shared* shared);
+/* 0: requests are to be refused, for their lines might find no room. */
+ngx_int_t weir_http_ledger_accepts(weir_http_shared* shared);
 
 /* ---- One request ---- */
 
@@ -104,6 +115,8 @@ typedef struct {
   weir_txn* txn;
   weir_action action; /* the last one */
   weir_http_outcome outcome;
+  int64_t overhead_ns; /* of libweir's calls that decide, with what they are fed */
+  int64_t feeding_since_ns;
   ngx_event_t timer;  /* a wait's or an attempt's deadline */
   ngx_event_t resume; /* goes on, outside of nginx's upstream */
   ngx_str_t reason;   /* of a refusal: its error code */
@@ -133,6 +146,8 @@ typedef struct {
 
 ngx_int_t weir_http_handler(ngx_http_request_t* r); /* the content handler of `weir on` */
 
+/* What is fed from here on until weir_http_next belongs to weir's own time. */
+void weir_http_feed(weir_http_exchange* x);
 /* Asks what to do; false is logged. */
 ngx_int_t weir_http_next(weir_http_exchange* x);
 /* Logs a call that went wrong. */
@@ -150,6 +165,9 @@ void weir_http_attempt_drop(weir_http_exchange* x);
 void weir_http_resume(weir_http_exchange* x);
 /* Notices, while nothing else happens, that the client leaves. */
 void weir_http_watch_client(weir_http_exchange* x);
+
+/* The line of an exchange that has ended. */
+void weir_http_ledger_append(weir_http_exchange* x);
 
 ngx_int_t weir_http_process_head(ngx_http_request_t* r);
 

@@ -32,7 +32,7 @@ def files_of_example(source: str) -> dict[str, str]:
 def localize(files: dict[str, str], work: str, module: str, port: int, backend: str) -> None:
     config = files["nginx.conf"]
     config = config.replace("modules/ngx_http_weir_module.so", os.path.abspath(module))
-    config = re.sub(r"(/run|/var/log/nginx|/var/lib/weir)/", work + "/", config)
+    config = re.sub(r"(/run|/var/log/nginx|/var/log/weir|/var/lib/weir)/", work + "/", config)
     config = re.sub(r"listen 8080", f"listen 127.0.0.1:{port}", config)
     config = re.sub(r"listen 127.0.0.1:8081", f"listen 127.0.0.1:{unused_port()}", config)
     if "pid " not in config:
