@@ -22,8 +22,7 @@
 // - Partitions are apart by structure: the rows of each hang in blocks of its own, and a look-up
 //   reads no other partition's blocks. Each row carries 64 bits of its partition's keyed 128-bit
 //   hash too, which are compared before anything of the row is used.
-// - Vectors are scaled to length 1 and rotated, which changes no similarity but evens out
-// components
+// - Vectors are scaled to length 1 and rotated, which changes no similarity but evens out components
 //   far larger than the rest, as real embedders have; then kept as int8 with a scale of their own.
 //   float32 is not kept. The vector asked about is taken as 13-bit integers, so that the similarity
 //   reported is one integer product, the same on every processor. It differs from the true cosine
@@ -35,8 +34,9 @@
 //   hyperplanes of Charikar, "Similarity estimation techniques from rounding algorithms", 2002,
 //   made by fast Hadamard transforms as in Ailon and Chazelle's), around the mean of the cache's
 //   first vectors, since real embeddings share a large component. Rows whose sketch is further off
-//   than the threshold's angle allows, 3.5 standard deviations added, are passed over: fewer than
-//   one true hit in a thousand. A low threshold (about 0.75 where unrelated texts come to 0.7) lets
+//   than the threshold's angle allows, 3.5 standard deviations added, are passed over, and before
+//   that those whose first 128 bits are, with 3: not two true hits in a thousand, of those that
+//   lie just at the threshold. A low threshold (about 0.75 where unrelated texts come to 0.7) lets
 //   most sketches pass; the look-up then compares most vectors.
 // - Who gives way when it is full is chosen by SIEVE (Zhang et al., "SIEVE is Simpler than LRU",
 //   NSDI 2024), of which an entry of higher `worth` gets further rounds; expired entries go first.
@@ -51,8 +51,8 @@
 // it was writing is no entry, and the next writer puts lists and free space in order again, which
 // takes about a microsecond an entry while look-ups go on (and may miss).
 //
-// Cost: a look-up by vector reads 36 bytes for each row of its partition, so one of 10,000 rows
-// takes microseconds, of 1,000,000 around a millisecond. Memory: `dimensions` + 158 bytes an entry
+// Cost: a look-up by vector reads about 20 bytes for each row of its partition, so one of 10,000
+// rows takes microseconds, of 1,000,000 around half a millisecond. Memory: `dimensions` + 158 bytes an entry
 // with a half-full block to spare, 1,216 bytes a partition, and values in pieces of 256 bytes.
 
 #ifndef WEIR_CACHE_H_

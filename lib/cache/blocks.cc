@@ -90,6 +90,12 @@ uint32_t Store::AddBlock(uint32_t number) {
   Set(block.next, kNone);
   Set(block.previous, last);
   Set(block.centre, Get(header_.centre));
+  Set(block.ahead, kNone);
+  uint32_t back = last;
+  for (uint32_t i = 1; i < kBlocksAhead && back != kNone; ++i) {
+    back = Get(memory_.blocks[back].previous);
+  }
+  if (back != kNone) Set(memory_.blocks[back].ahead, added);
   WriteFence();
   Set(block.owner_hi, Get(partition.hi));
   Set(block.owner_lo, Get(partition.lo));
@@ -151,8 +157,7 @@ void Store::MoveRow(Block* from, uint32_t at, uint32_t to_block, uint32_t to) {
   const bool with_vector = (Get(from->with_vector) >> at & 1) != 0;
   if (with_vector && Get(from->centre) == Get(block.centre)) {
     for (uint32_t w = 0; w < kSketchWords; ++w) {
-      Set(block.sketch[to / kLanes][w][to % kLanes],
-          Get(from->sketch[at / kLanes][w][at % kLanes]));
+      Set(block.sketch_word(to, w), Get(from->sketch_word(at, w)));
     }
   } else if (with_vector) {
     Turned turned;
@@ -182,7 +187,7 @@ void Store::SetSketch(Block* block, uint32_t at, const Turned& turned) {
   for (uint32_t i = 0; centred && i < kSketchBits; ++i) centre[i] = Get(memory_.turned_mean[i]);
   const Sketch sketch = SketchOf(turned, centred ? &centre : nullptr);
   for (uint32_t w = 0; w < kSketchWords; ++w) {
-    Set(block->sketch[at / kLanes][w][at % kLanes], sketch[w]);
+    Set(block->sketch_word(at, w), sketch[w]);
   }
 }
 

@@ -12,12 +12,29 @@ namespace {
 // Written by others meanwhile, by design: see the header.
 #define WEIR_CACHE_RACY __attribute__((no_sanitize("thread")))
 
-void ScanPortable(const Block* const* blocks, uint32_t count, const uint64_t* sketch,
-                  uint32_t limit, uint32_t* near) {
+// Inlined where the processor is known to count bits by itself, and where it is not.
+__attribute__((always_inline)) inline Limits DistanceBody(const Block& block, uint32_t row,
+                                                          const uint64_t* sketch) {
+  Limits off = {0, 0};
+  for (uint32_t w = 0; w < kSketchWords; ++w) {
+    const uint64_t word = Get(block.sketch_word(row, w)) ^ sketch[w];
+    off.all += static_cast<uint32_t>(__builtin_popcountll(word));
+    if (w + 1 == kFirstWords) off.first = off.all;
+  }
+  return off;
+}
+
+Limits DistancePortable(const Block& block, uint32_t row, const uint64_t* sketch) {
+  return DistanceBody(block, row, sketch);
+}
+
+void ScanPortable(const Block* const* blocks, uint32_t count, const uint64_t* sketch, Limits limits,
+                  uint32_t* near) {
   for (uint32_t b = 0; b < count; ++b) {
     uint32_t bits = 0;
     for (uint32_t row = 0; row < kBlockRows; ++row) {
-      bits |= uint32_t{SketchDistance(*blocks[b], row, sketch) <= limit} << row;
+      const Limits off = DistanceBody(*blocks[b], row, sketch);
+      bits |= uint32_t{off.first <= limits.first && off.all <= limits.all} << row;
     }
     near[b] = bits;
   }
@@ -29,9 +46,14 @@ WEIR_CACHE_RACY int32_t DotPortable(const int16_t* query, const int8_t* row, uin
   return sum;
 }
 
-constexpr Kernels kPortable = {ScanPortable, DotPortable};
+constexpr Kernels kPortable = {ScanPortable, DistancePortable, DotPortable};
 
 #if defined(__x86_64__)
+
+__attribute__((target("popcnt"))) Limits DistancePopcnt(const Block& block, uint32_t row,
+                                                        const uint64_t* sketch) {
+  return DistanceBody(block, row, sketch);
+}
 
 // The bits of each of four words, counted by halves of bytes in a table, as by Muła, Kurz and
 // Lemire, "Faster population counts using AVX2 instructions".
@@ -44,25 +66,38 @@ __attribute__((target("avx2"))) inline __m256i CountBits256(__m256i words) {
   return _mm256_add_epi8(_mm256_shuffle_epi8(table, lower), _mm256_shuffle_epi8(table, upper));
 }
 
+// The bits in which four rows are off in one word, in each of its bytes.
+WEIR_CACHE_RACY __attribute__((target("avx2"))) inline __m256i BitsOff256(const Word* words,
+                                                                          uint64_t sketch) {
+  const __m256i rows = _mm256_load_si256(reinterpret_cast<const __m256i*>(words));
+  return CountBits256(_mm256_xor_si256(rows, _mm256_set1_epi64x(static_cast<int64_t>(sketch))));
+}
+
+// Which of four rows are off by no more than `most`.
+__attribute__((target("avx2"))) inline uint32_t WithinMask256(__m256i bytes, __m256i most) {
+  const __m256i far = _mm256_cmpgt_epi64(_mm256_sad_epu8(bytes, _mm256_setzero_si256()), most);
+  return static_cast<uint32_t>(_mm256_movemask_pd(_mm256_castsi256_pd(far)) ^ 0xF);
+}
+
 WEIR_CACHE_RACY __attribute__((target("avx2"))) void ScanAvx2(const Block* const* blocks,
                                                               uint32_t count,
-                                                              const uint64_t* sketch,
-                                                              uint32_t limit, uint32_t* near) {
-  const __m256i most = _mm256_set1_epi64x(limit);
+                                                              const uint64_t* sketch, Limits limits,
+                                                              uint32_t* near) {
+  const __m256i most_first = _mm256_set1_epi64x(limits.first);
+  const __m256i most = _mm256_set1_epi64x(limits.all);
   for (uint32_t b = 0; b < count; ++b) {
     uint32_t bits = 0;
     for (uint32_t half = 0; half < 2 * kGroups; ++half) {
+      const uint32_t at = half * kLanes / 2;
+      __m256i sum = BitsOff256(&blocks[b]->sketch_word(at, 0), sketch[0]);
+      sum = _mm256_add_epi8(sum, BitsOff256(&blocks[b]->sketch_word(at, 1), sketch[1]));
+      const uint32_t near_first = WithinMask256(sum, most_first);
+      if (near_first == 0) continue;
       // No sum of a byte goes over 4 * 8.
-      __m256i sum = _mm256_setzero_si256();
-      for (uint32_t w = 0; w < kSketchWords; ++w) {
-        const Word* words = &blocks[b]->sketch[half / 2][w][half % 2 * 4];
-        const __m256i row = _mm256_load_si256(reinterpret_cast<const __m256i*>(words));
-        const __m256i wanted = _mm256_set1_epi64x(static_cast<int64_t>(sketch[w]));
-        sum = _mm256_add_epi8(sum, CountBits256(_mm256_xor_si256(row, wanted)));
+      for (uint32_t w = kFirstWords; w < kSketchWords; ++w) {
+        sum = _mm256_add_epi8(sum, BitsOff256(&blocks[b]->sketch_word(at, w), sketch[w]));
       }
-      const __m256i far = _mm256_cmpgt_epi64(_mm256_sad_epu8(sum, _mm256_setzero_si256()), most);
-      const int mask = _mm256_movemask_pd(_mm256_castsi256_pd(far)) ^ 0xF;
-      bits |= static_cast<uint32_t>(mask) << (4 * half);
+      bits |= (near_first & WithinMask256(sum, most)) << at;
     }
     near[b] = bits;
   }
@@ -84,35 +119,44 @@ WEIR_CACHE_RACY __attribute__((target("avx2"))) int32_t DotAvx2(const int16_t* q
   return _mm_cvtsi128_si32(four);
 }
 
-constexpr Kernels kAvx2 = {ScanAvx2, DotAvx2};
+constexpr Kernels kAvx2 = {ScanAvx2, DistancePopcnt, DotAvx2};
 
 #define WEIR_AVX512 __attribute__((target("avx512f,avx512bw,avx512vpopcntdq")))
 
+// How many bits each of eight rows is off in one word.
+WEIR_CACHE_RACY WEIR_AVX512 inline __m512i BitsOff512(const Word* words, __m512i wanted) {
+  return _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(words), wanted));
+}
+
 WEIR_CACHE_RACY WEIR_AVX512 void ScanAvx512(const Block* const* blocks, uint32_t count,
-                                            const uint64_t* sketch, uint32_t limit,
-                                            uint32_t* near) {
-  static_assert(kSketchWords == 4 && kLanes == 8);
+                                            const uint64_t* sketch, Limits limits, uint32_t* near) {
+  static_assert(kSketchWords == 4 && kFirstWords == 2 && kLanes == 8 && kGroups == 4);
   const __m512i wanted[] = {_mm512_set1_epi64(static_cast<int64_t>(sketch[0])),
                             _mm512_set1_epi64(static_cast<int64_t>(sketch[1])),
                             _mm512_set1_epi64(static_cast<int64_t>(sketch[2])),
                             _mm512_set1_epi64(static_cast<int64_t>(sketch[3]))};
-  const __m512i most = _mm512_set1_epi64(limit);
+  const __m512i most_first = _mm512_set1_epi64(limits.first);
+  const __m512i most = _mm512_set1_epi64(limits.all);
   for (uint32_t b = 0; b < count; ++b) {
+    const auto& words = blocks[b]->sketch;
+    __m512i first[kGroups];
+    uint32_t near_first = 0;
+    for (uint32_t group = 0; group < kGroups; ++group) {
+      first[group] = _mm512_add_epi64(BitsOff512(words[0][group], wanted[0]),
+                                      BitsOff512(words[1][group], wanted[1]));
+      near_first |= uint32_t{_mm512_cmple_epu64_mask(first[group], most_first)} << kLanes * group;
+    }
+    near[b] = 0;
+    if (__builtin_expect(near_first == 0, 1)) continue;
     uint32_t bits = 0;
     for (uint32_t group = 0; group < kGroups; ++group) {
-      const Word(*words)[kLanes] = blocks[b]->sketch[group];
-      const __m512i c0 =
-          _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(words[0]), wanted[0]));
-      const __m512i c1 =
-          _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(words[1]), wanted[1]));
-      const __m512i c2 =
-          _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(words[2]), wanted[2]));
-      const __m512i c3 =
-          _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(words[3]), wanted[3]));
-      const __m512i sum = _mm512_add_epi64(_mm512_add_epi64(c0, c1), _mm512_add_epi64(c2, c3));
-      bits |= uint32_t{_mm512_cmple_epu64_mask(sum, most)} << (kLanes * group);
+      if ((near_first >> kLanes * group & 0xFF) == 0) continue;
+      const __m512i c2 = BitsOff512(words[2][group], wanted[2]);
+      const __m512i c3 = BitsOff512(words[3][group], wanted[3]);
+      const __m512i sum = _mm512_add_epi64(first[group], _mm512_add_epi64(c2, c3));
+      bits |= uint32_t{_mm512_cmple_epu64_mask(sum, most)} << kLanes * group;
     }
-    near[b] = bits;
+    near[b] = bits & near_first;
   }
 }
 
@@ -135,7 +179,7 @@ WEIR_CACHE_RACY WEIR_AVX512 int32_t DotAvx512(const int16_t* query, const int8_t
   return sum;
 }
 
-constexpr Kernels kAvx512 = {ScanAvx512, DotAvx512};
+constexpr Kernels kAvx512 = {ScanAvx512, DistancePopcnt, DotAvx512};
 
 KernelVariants Choose() {
   const bool counts_bits = CpuHasAvx512() && __builtin_cpu_supports("avx512vpopcntdq") != 0;

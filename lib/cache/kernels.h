@@ -13,11 +13,18 @@
 
 namespace weir::cache {
 
+// How many bits a sketch may be off: in its first words, and in all.
+struct Limits {
+  uint32_t first = kFirstBits, all = kSketchBits;
+};
+
 struct Kernels {
-  // For each of `blocks` blocks, in `near`, a bit for each row whose sketch is at most `limit` bits
-  // off `sketch`.
-  void (*scan)(const Block* const* blocks, uint32_t count, const uint64_t* sketch, uint32_t limit,
+  // For each of `blocks` blocks, in `near`, a bit for each row whose sketch is within the limits of
+  // `sketch`.
+  void (*scan)(const Block* const* blocks, uint32_t count, const uint64_t* sketch, Limits limits,
                uint32_t* near);
+  // How many bits one row of a block is off.
+  Limits (*distance)(const Block& block, uint32_t row, const uint64_t* sketch);
   // The product of two vectors of `stride` (a multiple of 64) components, of -4095 … 4095 and -127
   // … 127: no sum of kMaxDimensions such products leaves 32 bits.
   int32_t (*dot)(const int16_t* query, const int8_t* row, uint32_t stride);
@@ -29,16 +36,6 @@ struct KernelVariants {
 };
 KernelVariants AllKernelVariants();
 const Kernels& BestKernels();
-
-// How many bits a row's sketch is off.
-inline uint32_t SketchDistance(const Block& block, uint32_t position, const uint64_t* sketch) {
-  uint32_t distance = 0;
-  for (uint32_t w = 0; w < kSketchWords; ++w) {
-    const uint64_t word = Get(block.sketch[position / kLanes][w][position % kLanes]);
-    distance += static_cast<uint32_t>(__builtin_popcountll(word ^ sketch[w]));
-  }
-  return distance;
-}
 
 }  // namespace weir::cache
 

@@ -36,9 +36,14 @@ inline constexpr uint32_t kNone = 0;
 inline constexpr uint32_t kPieceBytes = 256;  // values are chains of pieces
 inline constexpr uint32_t kSketchWords = 4;
 inline constexpr uint32_t kSketchBits = 64 * kSketchWords;
+// Most rows are told to be far off by so many words, and the lines of the others are left alone.
+inline constexpr uint32_t kFirstWords = 2;
+inline constexpr uint32_t kFirstBits = 64 * kFirstWords;
 inline constexpr uint32_t kLanes = 8;       // sketches side by side, for the vector instructions
 inline constexpr uint32_t kBlockRows = 32;  // rows of one partition
 inline constexpr uint32_t kGroups = kBlockRows / kLanes;
+// How far ahead of where a look-up reads the next blocks are called for.
+inline constexpr uint32_t kBlocksAhead = 8;
 
 using Word = std::atomic<uint64_t>;
 using Half = std::atomic<uint32_t>;
@@ -113,10 +118,16 @@ struct alignas(64) Block {
   Half rows;
   Half with_vector;  // a bit for each row
   Half centre;       // what its sketches are around: 0 the origin, 1 the mean
-  uint32_t unused[7];
+  Half ahead;        // the block kBlocksAhead after it, or one that was: to be prefetched
+  uint32_t unused[6];
   Half row[kBlockRows];
-  // Word w of the sketch of row g * kLanes + l is [g][w][l].
-  Word sketch[kGroups][kSketchWords][kLanes];
+  // Word w of the sketch of row g * kLanes + l is [w][g][l].
+  Word sketch[kSketchWords][kGroups][kLanes];
+
+  Word& sketch_word(uint32_t at, uint32_t w) { return sketch[w][at / kLanes][at % kLanes]; }
+  const Word& sketch_word(uint32_t at, uint32_t w) const {
+    return sketch[w][at / kLanes][at % kLanes];
+  }
 };
 static_assert(sizeof(Block) == 64 + 4 * kBlockRows + 32 * kBlockRows);
 

@@ -112,12 +112,11 @@ VectorLookup::VectorLookup(const Memory& memory, Hash128 partition, int64_t now_
       embedder_(EmbedderWord(query.embedder)),
       knows_centre_(centre != nullptr) {
   sketches_[0] = SketchOf(prepared.turned, nullptr);
-  limits_[0] = SketchLimit(min_similarity_, false, 1);
-  limits_[1] = 0;
+  limits_[0] = SketchLimits(min_similarity_, false, 1);
   if (knows_centre_) {
     sketches_[1] = SketchOf(prepared.turned, &centre->turned);
     from_centre_ = DistanceFrom(*centre, prepared);
-    limits_[1] = SketchLimit(min_similarity_, true, from_centre_);
+    limits_[1] = SketchLimits(min_similarity_, true, from_centre_);
   }
 }
 
@@ -190,6 +189,17 @@ void VectorLookup::ScanPartition(const Partition& partition) {
     if (batch.count == batch.most || (batch.count != 0 && batch.centred != centred)) {
       ScanBatch(&batch);
     }
+    if (const uint32_t ahead = Get(block.ahead); memory_.IsBlock(ahead)) {
+      __builtin_prefetch(&memory_.blocks[ahead]);
+      __builtin_prefetch(&memory_.blocks[ahead].sketch[0][0]);
+      __builtin_prefetch(&memory_.blocks[ahead].sketch[0][1]);
+      __builtin_prefetch(&memory_.blocks[ahead].sketch[0][2]);
+      __builtin_prefetch(&memory_.blocks[ahead].sketch[0][3]);
+      __builtin_prefetch(&memory_.blocks[ahead].sketch[1][0]);
+      __builtin_prefetch(&memory_.blocks[ahead].sketch[1][1]);
+      __builtin_prefetch(&memory_.blocks[ahead].sketch[1][2]);
+      __builtin_prefetch(&memory_.blocks[ahead].sketch[1][3]);
+    }
     batch.centred = centred;
     batch.blocks[batch.count++] = &block;
     number = block.next.load(std::memory_order_acquire);
@@ -201,10 +211,13 @@ void VectorLookup::ScanPartition(const Partition& partition) {
 void VectorLookup::ScanBatch(Batch* batch) {
   if (batch->count == 0) return;
   const uint32_t centred = batch->centred;
-  uint32_t limit = limits_[centred];
-  if (!any_near_ && closest_.distance > limit + 1) limit = closest_.distance - 1;
+  Limits limits = limits_[centred];
+  if (!any_near_) {
+    limits.first = std::max(limits.first + 1, closest_.off.first) - 1;
+    limits.all = std::max(limits.all + 1, closest_.off.all) - 1;
+  }
   uint32_t near[kBatch];
-  kernels_.scan(batch->blocks, batch->count, sketches_[centred].data(), limit, near);
+  kernels_.scan(batch->blocks, batch->count, sketches_[centred].data(), limits, near);
   for (uint32_t b = 0; b < batch->count; ++b) {
     if (ABSL_PREDICT_TRUE(near[b] == 0)) continue;
     const Block& block = *batch->blocks[b];
@@ -221,11 +234,11 @@ void VectorLookup::ScanBatch(Batch* batch) {
 
 void VectorLookup::Consider(const Block& block, uint32_t at, uint32_t centred) {
   const uint32_t row = Get(block.row[at]);
-  const uint32_t distance = SketchDistance(block, at, sketches_[centred].data());
+  const Limits off = kernels_.distance(block, at, sketches_[centred].data());
   if (!memory_.IsRow(row)) return;
-  const Candidate candidate = {distance, row, centred};
-  if (distance > limits_[centred]) {
-    if (!any_near_ && distance < closest_.distance) closest_ = candidate;
+  const Candidate candidate = {off.all, row, centred};
+  if (off.all > limits_[centred].all || off.first > limits_[centred].first) {
+    if (!any_near_ && off.all < closest_.off.all) closest_ = {off, row};
     return;
   }
   any_near_ = true;
@@ -239,7 +252,7 @@ void VectorLookup::Judge() {
   std::sort(begin, end,
             [](const Candidate& a, const Candidate& b) { return a.distance < b.distance; });
   for (const Candidate* candidate = begin; candidate != end; ++candidate) {
-    if (candidate->distance <= limits_[candidate->centred]) Compare(candidate->row);
+    if (candidate->distance <= limits_[candidate->centred].all) Compare(candidate->row);
   }
   candidate_count_ = 0;
 }
@@ -285,8 +298,8 @@ void VectorLookup::Compare(uint32_t number) {
 
 // Only who may be nearer yet is of interest.
 void VectorLookup::Narrow(float similarity) {
-  limits_[0] = std::min(limits_[0], SketchLimit(similarity, false, 1));
-  limits_[1] = std::min(limits_[1], SketchLimit(similarity, true, from_centre_));
+  limits_[0] = SketchLimits(similarity, false, 1);
+  limits_[1] = SketchLimits(similarity, true, from_centre_);
 }
 
 }  // namespace weir::cache

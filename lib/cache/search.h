@@ -89,13 +89,16 @@ class VectorLookup : Lookup {
   const bool knows_centre_;
   // By the centre of a block's sketches.
   std::array<Sketch, 2> sketches_;
-  std::array<uint32_t, 2> limits_;
+  std::array<Limits, 2> limits_;
   float from_centre_ = 1;
 
   std::array<Candidate, kCandidates> candidates_;
   uint32_t candidate_count_ = 0;
   // While no sketch was near enough: the one that came nearest, so that a miss can tell.
-  Candidate closest_ = {kSketchBits + 1, kNone, 0};
+  struct Closest {
+    Limits off = {kFirstBits + 1, kSketchBits + 1};
+    uint32_t row = kNone;
+  } closest_;
   bool any_near_ = false;
 
   uint32_t best_ = kNone, best_sequence_ = 0;

@@ -20,6 +20,8 @@ constexpr uint32_t kSide = 16;   // 256 components are a square
 constexpr float kSmallest = 1e-30F;
 // Standard deviations that are allowed for: one sketch in 4,000 deviates more.
 constexpr double kDeviations = 3.5;
+// And for the first words, of which one in 700 does.
+constexpr double kFirstDeviations = 3;
 constexpr double kBitsToSpare = 2;
 constexpr double kPi = 3.14159265358979323846;
 
@@ -284,18 +286,30 @@ float DistanceFrom(const Centre& centre, const Prepared& prepared) {
   return std::sqrt(std::max(0.0F, 1 - 2 * product + centre.squared));
 }
 
-uint32_t SketchLimit(float similarity, bool centred, float from_centre) {
+namespace {
+
+// Of `bits` drawn ones that each differ with the chance `share`.
+uint32_t LimitOf(uint32_t bits, double share, double deviations) {
+  const double limit =
+      bits * share + deviations * std::sqrt(bits * share * (1 - share)) + kBitsToSpare;
+  return limit >= bits ? bits : static_cast<uint32_t>(limit);
+}
+
+}  // namespace
+
+Limits SketchLimits(float similarity, bool centred, float from_centre) {
   const double near = std::clamp(double{similarity}, -1.0, 1.0);
   double angle = std::acos(near);
   if (centred) {
     const double apart = std::sqrt(2 - 2 * near);
-    if (!(apart < from_centre)) return kSketchBits;
+    if (!(apart < from_centre)) return {};
     angle = std::asin(apart / double{from_centre});
   }
   const double share = angle / kPi;
-  const double limit = kSketchBits * share +
-                       kDeviations * std::sqrt(kSketchBits * share * (1 - share)) + kBitsToSpare;
-  return limit >= kSketchBits ? kSketchBits : static_cast<uint32_t>(limit);
+  Limits limits;
+  limits.all = LimitOf(kSketchBits, share, kDeviations);
+  limits.first = LimitOf(kFirstBits, share, kFirstDeviations);
+  return limits;
 }
 
 }  // namespace weir::cache

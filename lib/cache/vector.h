@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "cache/kernels.h"
 #include "cache/memory.h"
 
 namespace weir::cache {
@@ -76,7 +77,7 @@ float DistanceFrom(const Centre& centre, const Prepared& prepared);
 // How many bits the sketch of a vector with at least this similarity may be off. `from_centre`: the
 // length of the difference of the vector asked about from the centre of the sketches; 1 at the
 // origin. The other one's is not known: the widest angle under which it can lie is taken.
-uint32_t SketchLimit(float similarity, bool centred, float from_centre);
+Limits SketchLimits(float similarity, bool centred, float from_centre);
 
 }  // namespace weir::cache
 

@@ -54,25 +54,30 @@ TEST_CASE("every kernel marks the same sketches, and the right ones") {
         const bool near = random.Below(2) == 0;
         for (uint32_t w = 0; w < kSketchWords; ++w) {
           const uint64_t few = random.Next() & random.Next() & random.Next();
-          Set(blocks[b].sketch[row / kLanes][w][row % kLanes],
-              near ? sketch[w] ^ few : random.Next());
+          Set(blocks[b].sketch_word(row, w), near ? sketch[w] ^ few : random.Next());
         }
       }
     }
     const Block* const three[] = {&blocks[2], &blocks[0], &blocks[1]};
-    const auto limit = static_cast<uint32_t>(round == 0 ? 256 : random.Below(160));
+    Limits limits;
+    if (round != 0) limits.all = static_cast<uint32_t>(random.Below(160));
+    if (round % 3 != 0) limits.first = static_cast<uint32_t>(random.Below(80));
     for (const Kernels* kernels : Runnable()) {
       uint32_t near[3];
-      kernels->scan(three, 3, sketch, limit, near);
+      kernels->scan(three, 3, sketch, limits, near);
       for (int b = 0; b < 3; ++b) {
         for (uint32_t row = 0; row < kBlockRows; ++row) {
-          uint32_t distance = 0;
+          uint32_t distance = 0, first = 0;
           for (uint32_t w = 0; w < kSketchWords; ++w) {
-            uint64_t differ = Get(three[b]->sketch[row / kLanes][w][row % kLanes]) ^ sketch[w];
+            uint64_t differ = Get(three[b]->sketch_word(row, w)) ^ sketch[w];
             for (; differ != 0; differ &= differ - 1) ++distance;
+            if (w + 1 == kFirstWords) first = distance;
           }
-          REQUIRE(SketchDistance(*three[b], row, sketch) == distance);
-          REQUIRE((near[b] >> row & 1) == (distance <= limit ? 1 : 0));
+          const Limits off = kernels->distance(*three[b], row, sketch);
+          REQUIRE(off.all == distance);
+          REQUIRE(off.first == first);
+          REQUIRE((near[b] >> row & 1) ==
+                  (distance <= limits.all && first <= limits.first ? 1 : 0));
         }
       }
     }
@@ -135,11 +140,14 @@ TEST_CASE("sketches differ by the angle, in few dimensions as in many") {
         REQUIRE(rotation.PrepareRow(Near(a, similarity, &random), prepared.get()));
         const Sketch other = SketchOf(prepared->turned, nullptr);
         uint32_t distance = 0;
+        uint32_t first = 0;
         for (uint32_t w = 0; w < kSketchWords; ++w) {
           distance += static_cast<uint32_t>(__builtin_popcountll(one[w] ^ other[w]));
+          if (w + 1 == kFirstWords) first = distance;
         }
         sum += distance;
-        if (distance > SketchLimit(static_cast<float>(similarity), false, 1)) ++beyond;
+        const Limits limits = SketchLimits(static_cast<float>(similarity), false, 1);
+        if (distance > limits.all || first > limits.first) ++beyond;
       }
       CHECK(std::abs(sum / kPairs - kSketchBits * std::acos(similarity) / 3.14159265) < 3);
       CHECK(beyond <= 2);
