@@ -4,7 +4,7 @@ import re
 
 SIBLINGS = {
     "tokens", "limits", "breaker", "balance", "queue", "cache", "metrics", "auth",
-    "ledger", "expr", "dialects", "meaning",
+    "ledger", "expr", "dialects", "meaning", "learning",
 }
 GROUND = {"base", "state"}
 # Which weir/<x>.h a file of a floor may include, beside its own.
