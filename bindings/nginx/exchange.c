@@ -41,8 +41,8 @@ ngx_int_t weir_http_next(weir_http_exchange* x) {
   x->action.size = sizeof(x->action);
   const weir_status status = weir_txn_next(x->txn, &now, &x->action, &error);
   const int64_t since_ns = x->feeding_since_ns != 0 ? x->feeding_since_ns : now.mono_ns;
-  x->overhead_ns += mono_ns() - since_ns;
   x->feeding_since_ns = 0;
+  weir_txn_add_overhead(x->txn, mono_ns() - since_ns, NULL);
   return weir_http_check(x, status, &error);
 }
 
@@ -315,7 +315,6 @@ static void end(void* data) {
     const weir_now now = weir_http_now();
     weir_txn_client_left(x->txn, &now, &error);
   }
-  weir_txn_add_overhead(x->txn, x->overhead_ns, &error);
   weir_http_ledger_append(x);
 }
 

@@ -115,7 +115,6 @@ typedef struct {
   weir_txn* txn;
   weir_action action; /* the last one */
   weir_http_outcome outcome;
-  int64_t overhead_ns; /* of libweir's calls that decide, with what they are fed */
   int64_t feeding_since_ns;
   ngx_event_t timer;  /* a wait's or an attempt's deadline */
   ngx_event_t resume; /* goes on, outside of nginx's upstream */

@@ -125,7 +125,9 @@ class Transaction {
   virtual absl::Span<const HeaderEdit> headers() const = 0;
 
   // Time that weir took in this exchange, as the host measured it round its calls: it reads no
-  // clock. All of it together becomes one observation of weir.overhead when this is destroyed.
+  // clock. All of it together becomes one observation of weir.overhead when this is destroyed; with
+  // the meter's "overhead_stages" also what was told before an answer began ("request"), and since
+  // ("response").
   virtual void AddOverhead(int64_t ns) = 0;
 
   // What was decided and why, as one JSON object without credentials or prompt text.

@@ -239,6 +239,7 @@ struct Meter {
   std::string name;
   std::vector<Dimension> dimensions;
   uint32_t max_series = 2000;
+  bool overhead_stages = false;  // weir.overhead also by stage: "request", "response"
 };
 
 // "/openai/deployments/{model}/chat/completions", cut at the slashes. A parameter is a whole

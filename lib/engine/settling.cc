@@ -161,6 +161,17 @@ void TransactionImpl::MeterExchange(int status) {
   if (is_usage_metered_ && metered_.anomaly) instruments.UsageAnomaly(labels.backend);
 }
 
+void TransactionImpl::MeterOverhead() const {
+  const int64_t total_ns = SaturatingAdd(overhead_.request_ns, overhead_.response_ns);
+  if (total_ns <= 0) return;
+  Instruments& instruments = *generation_->instruments;
+  instruments.Overhead("total", total_ns);
+  if (request_.route == nullptr || request_.route->meter < 0) return;
+  if (!plan().meters[static_cast<size_t>(request_.route->meter)].overhead_stages) return;
+  instruments.Overhead("request", overhead_.request_ns);
+  if (answer_status_ != 0) instruments.Overhead("response", overhead_.response_ns);
+}
+
 // The transaction is over; `status` is what the client was answered with.
 void TransactionImpl::End(int status) {
   if (phase_ == Phase::kEnded) return;

@@ -26,7 +26,7 @@ TransactionImpl::~TransactionImpl() {
   } catch (...) {
     phase_ = Phase::kEnded;
   }
-  if (overhead_ns_ > 0) generation_->instruments->Overhead("total", overhead_ns_);
+  TryToMeter([this] { MeterOverhead(); });
 }
 
 void TransactionImpl::Close() {

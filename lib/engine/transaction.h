@@ -70,7 +70,10 @@ class TransactionImpl : public Transaction, public Recycled {
   std::string_view target() const override { return target_; }
   std::string_view body() const override { return sent_.empty() ? body_ : sent_; }
   absl::Span<const HeaderEdit> headers() const override { return edits_; }
-  void AddOverhead(int64_t ns) override { overhead_ns_ = SaturatingAdd(overhead_ns_, ns); }
+  void AddOverhead(int64_t ns) override {
+    int64_t& stage = answer_status_ == 0 ? overhead_.request_ns : overhead_.response_ns;
+    stage = SaturatingAdd(stage, ns);
+  }
   std::string Explain() const override;
   absl::StatusOr<size_t> LedgerLine(absl::Span<char> line) override;
 
@@ -271,6 +274,7 @@ class TransactionImpl : public Transaction, public Recycled {
   std::string_view ModelLabel() const;
   MeteredUsage UsageToMeter() const;
   void MeterExchange(int status);
+  void MeterOverhead() const;
   void End(int status);
   void FindDimensions();
   Instruments::Labels MeterLabels();
@@ -381,8 +385,10 @@ class TransactionImpl : public Transaction, public Recycled {
   // The values of the policy's dimensions, once one was metered.
   std::optional<RecycledVector<std::string_view>> dimensions_;
   int replied_status_ = 0;
-  int64_t overhead_ns_ = 0;             // as the host measured it
-  std::optional<Hash128> exchange_id_;  // once it was asked for
+  struct {
+    int64_t request_ns = 0, response_ns = 0;  // until an answer began, and since
+  } overhead_;                                // as the host measured it
+  std::optional<Hash128> exchange_id_;        // once it was asked for
 
   // Views of the last action.
   std::string_view url_;

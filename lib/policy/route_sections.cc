@@ -77,6 +77,7 @@ void Compiler::ReadMeter(std::string_view name, const Place& place) {
             reader_.Complain(at, "a meter has at most 10 dimensions of its own");
           }
         }},
+       {"overhead_stages", [&](const Place& at) { reader_.Bool(at, &meter.overhead_stages); }},
        {"max_series", [&](const Place& at) { reader_.Integer(at, 1, 1000000, &max_series); }}});
   meter.max_series = static_cast<uint32_t>(max_series);
   plan_.meters.push_back(std::move(meter));

@@ -60,6 +60,7 @@ void Stream(Engine& engine, const char* traceparent = nullptr) {
   REQUIRE(txn->RequestBody(Body(true)).ok());
   REQUIRE(txn->RequestEnd().ok());
   REQUIRE(Decide(*txn, At(0)).kind == ActionKind::kForward);
+  txn->AddOverhead(30'000);
   Answer(*txn, 200, "text/event-stream");
   Decide(*txn, At(10));
   REQUIRE(
@@ -69,8 +70,8 @@ void Stream(Engine& engine, const char* traceparent = nullptr) {
   REQUIRE(txn->ResponseBody(kUsageChunk).ok());
   REQUIRE(txn->ResponseEnd().ok());
   REQUIRE(Decide(*txn, At(650)).kind == ActionKind::kDone);
-  txn->AddOverhead(30'000);
-  txn->AddOverhead(15'000);
+  txn->AddOverhead(10'000);
+  txn->AddOverhead(5'000);
 }
 
 void Refuse(Engine& engine, const std::string& model) {
@@ -194,6 +195,34 @@ TEST_CASE("costs are told where a price is known, and unknown ones are counted")
         std::string::npos);
   CHECK(CountLines(text, "weir_cost_usd_total{") == 1);
   CHECK(CountLines(text, "weir_cost_unknown_total{") == 1);
+}
+
+TEST_CASE("weir's own time, by stage when asked") {
+  std::string text = PolicyText({});
+  text.insert(1, R"("meters": {"m": {"overhead_stages": true}},)");
+  text.replace(text.find(R"("name": "chat",)"), 15, R"("name": "chat", "meter": "m",)");
+  auto engine = EngineOf(text);
+  Stream(*engine);
+  Ask(*engine, "vk-nobody")->AddOverhead(7'000);  // never decided upon: of no route
+  auto refused = Ask(*engine, "vk-red");
+  REQUIRE(Decide(*refused, At(1)).kind == ActionKind::kForward);
+  refused->AddOverhead(2'000);
+  refused.reset();
+  const std::string told = engine->MetricsText();
+  const auto has = [&told](const std::string& row) {
+    CAPTURE(row);
+    CHECK(told.find("weir_overhead_seconds" + row + "\n") != std::string::npos);
+  };
+  has(R"(_sum{stage="total"} 0.000054)");
+  has(R"(_count{stage="total"} 3)");
+  has(R"(_sum{stage="request"} 0.000032)");
+  has(R"(_count{stage="request"} 2)");
+  has(R"(_sum{stage="response"} 0.000015)");
+  has(R"(_count{stage="response"} 1)");
+
+  auto plain = MakeEngine();
+  Stream(*plain);
+  CHECK(plain->MetricsText().find("stage=\"request\"") == std::string::npos);
 }
 
 TEST_CASE("what the meters sum up to is what was used, whatever happens to exchanges") {
