@@ -22,9 +22,9 @@
 // - Partitions are apart by structure: the rows of each hang in blocks of its own, and a look-up
 //   reads no other partition's blocks. Each row carries 64 bits of its partition's keyed 128-bit
 //   hash too, which are compared before anything of the row is used.
-// - Vectors are scaled to length 1 and rotated, which changes no similarity but evens out components
-//   far larger than the rest, as real embedders have; then kept as int8 with a scale of their own.
-//   float32 is not kept. The vector asked about is taken as 13-bit integers, so that the similarity
+// - Vectors are scaled to length 1 and rotated, which changes no similarity but evens out
+//   components far larger than the rest, as real embedders have; then kept as int8 with a scale of
+//   their own. float32 is not kept. The vector asked about is taken as 13-bit integers, so that the similarity
 //   reported is one integer product, the same on every processor. It differs from the true cosine
 //   by at most the length of what rounding cut off the kept vector, about 0.009 at 1536 dimensions,
 //   and in truth, since rounding errors do not line up with anything, by less than
@@ -52,8 +52,9 @@
 // takes about a microsecond an entry while look-ups go on (and may miss).
 //
 // Cost: a look-up by vector reads about 20 bytes for each row of its partition, so one of 10,000
-// rows takes microseconds, of 1,000,000 around half a millisecond. Memory: `dimensions` + 158 bytes an entry
-// with a half-full block to spare, 1,216 bytes a partition, and values in pieces of 256 bytes.
+// rows takes microseconds, of 1,000,000 around half a millisecond. Memory: `dimensions` + 158 bytes
+// an entry with a half-full block to spare, 1,216 bytes a partition, and values in pieces of 256
+// bytes.
 
 #ifndef WEIR_CACHE_H_
 #define WEIR_CACHE_H_

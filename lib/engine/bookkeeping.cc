@@ -160,9 +160,7 @@ absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
     exchange.backend = backend.name;
     exchange.provider = GenAiProvider(backend.dialect);
     exchange.served = BackendModel(backend);
-    if (meter_ != nullptr && meter_->reader() != nullptr) {
-      exchange.response_model = meter_->reader()->model();
-    }
+    exchange.response_model = ResponseModel();
   }
   // What nothing was used of has no cost; what was used without a known price has an unknown one.
   if (used_ && (used_->prompt != 0 || used_->completion != 0)) {

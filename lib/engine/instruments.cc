@@ -245,6 +245,7 @@ absl::Status Instruments::AddFamilies(uint32_t max_series) {
                      "gen_ai.operation.name",
                      "gen_ai.provider.name",
                      "gen_ai.request.model",
+                     "gen_ai.response.model",
                      "backend",
                      "error.type"};
   exchange.labels.insert(exchange.labels.end(), custom_labels_.begin(), custom_labels_.end());
@@ -300,13 +301,9 @@ void Instruments::Exchange(const Labels& labels, const MeteredExchange& exchange
     const auto end = std::to_chars(digits.begin(), digits.end(), exchange.status).ptr;
     error = {digits.data(), static_cast<size_t>(end - digits.data())};
   }
-  absl::InlinedVector<std::string_view, metrics::kMaxLabels> values = {labels.route,
-                                                                       labels.consumer,
-                                                                       labels.operation,
-                                                                       labels.provider,
-                                                                       labels.model,
-                                                                       labels.backend,
-                                                                       error};
+  absl::InlinedVector<std::string_view, metrics::kMaxLabels> values = {
+      labels.route, labels.consumer,       labels.operation, labels.provider,
+      labels.model, labels.response_model, labels.backend,   error};
   values.insert(values.end(), labels.custom.begin(), labels.custom.end());
   metrics::Registry& registry = *registry_;
   registry.NoteTime(now.unix_ns);

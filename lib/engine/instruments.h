@@ -53,7 +53,7 @@ class Instruments {
   // What every exchange's series are labelled with. `custom` has one value per name in
   // custom_labels().
   struct Labels {
-    std::string_view route, consumer, operation, provider, model, backend;
+    std::string_view route, consumer, operation, provider, model, response_model, backend;
     absl::InlinedVector<std::string_view, 6> custom;
   };
 

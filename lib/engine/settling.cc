@@ -108,6 +108,7 @@ Instruments::Labels TransactionImpl::MeterLabels() {
   labels.route = request_.route == nullptr ? std::string_view() : request_.route->name;
   if (request_.consumer != nullptr) labels.consumer = request_.consumer->id;
   labels.model = ModelLabel();
+  labels.response_model = ResponseModel();
   labels.backend = request_.backend;
   if (request_.route != nullptr && request_.route->operation) {
     const dialects::Dialect dialect = attempts_.empty()
@@ -125,6 +126,12 @@ std::string_view TransactionImpl::ModelLabel() const {
   if (model_ != nullptr) return model_->name;
   const bool is_answered = answer_status_ >= 200 && answer_status_ < 300;
   return request_.model.empty() || is_answered ? std::string_view(request_.model) : "other";
+}
+
+std::string_view TransactionImpl::ResponseModel() const {
+  const bool is_answered = answer_status_ >= 200 && answer_status_ < 300;
+  if (!is_answered || meter_ == nullptr || meter_->reader() == nullptr) return {};
+  return meter_->reader()->model();
 }
 
 MeteredUsage TransactionImpl::UsageToMeter() const {

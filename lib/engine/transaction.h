@@ -272,6 +272,7 @@ class TransactionImpl : public Transaction, public Recycled {
   void SettleLimits(const Used& used, bool learn);
   void ReleaseLimits();
   std::string_view ModelLabel() const;
+  std::string_view ResponseModel() const;  // as the answer calls it; empty: it does not say
   MeteredUsage UsageToMeter() const;
   void MeterExchange(int status);
   void MeterOverhead() const;

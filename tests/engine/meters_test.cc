@@ -42,12 +42,13 @@ const std::vector<Standard>& StandardTable() {
   return table;
 }
 const std::set<std::string, std::less<>> kStandardAttributes = {
-    "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.token.type",
-    "error.type"};
+    "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model",
+    "gen_ai.response.model", "gen_ai.token.type",    "error.type"};
 const std::set<std::string, std::less<>> kOwnAttributes = {"route", "consumer", "backend"};
 
 constexpr char kUsageChunk[] =
-    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5,"
+    "data: {\"model\":\"gpt-4o-2024-08-06\",\"choices\":[],"
+    "\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5,"
     "\"total_tokens\":15,\"prompt_tokens_details\":{\"cached_tokens\":4},"
     "\"completion_tokens_details\":{\"reasoning_tokens\":2}}}\n\ndata: [DONE]\n\n";
 
@@ -135,8 +136,8 @@ TEST_CASE("one streamed exchange, as the text tells it") {
   const std::string text = engine->MetricsText();
   const std::string labels =
       "route=\"chat\",consumer=\"red\",gen_ai_operation_name=\"chat\","
-      "gen_ai_provider_name=\"openai\",gen_ai_request_model=\"gpt-4o\",backend=\"a\","
-      "error_type=\"\"";
+      "gen_ai_provider_name=\"openai\",gen_ai_request_model=\"gpt-4o\","
+      "gen_ai_response_model=\"gpt-4o-2024-08-06\",backend=\"a\",error_type=\"\"";
   const auto has = [&](const char* name, const std::string& more, const char* value) {
     const std::string line = Concat({name, "{", labels, more, "} ", value, "\n"});
     INFO(line << "\n" << text);
@@ -169,8 +170,8 @@ TEST_CASE("models that nobody answered for are others") {
   const std::string text = engine->MetricsText();
   CHECK(text.find("invented") == std::string::npos);
   CHECK(CountLines(text, "weir_requests_total{") == 2);
-  CHECK(text.find("gen_ai_request_model=\"other\",backend=\"a\",error_type=\"404\"") !=
-        std::string::npos);
+  CHECK(text.find("gen_ai_request_model=\"other\",gen_ai_response_model=\"\",backend=\"a\",error_"
+                  "type=\"404\"") != std::string::npos);
 }
 
 std::string WithPrices(const std::string& text) {
@@ -191,8 +192,8 @@ TEST_CASE("costs are told where a price is known, and unknown ones are counted")
   Decide(*txn, At(2));
   const std::string text = engine->MetricsText();
   // 10 at 2.5 and 5 at 10 micro-USD.
-  CHECK(text.find("gen_ai_request_model=\"gpt-4o\",backend=\"a\",error_type=\"\"} 0.000075\n") !=
-        std::string::npos);
+  CHECK(text.find("gen_ai_response_model=\"gpt-4o-2024-08-06\",backend=\"a\","
+                  "error_type=\"\"} 0.000075\n") != std::string::npos);
   CHECK(CountLines(text, "weir_cost_usd_total{") == 1);
   CHECK(CountLines(text, "weir_cost_unknown_total{") == 1);
 }
