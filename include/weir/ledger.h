@@ -33,6 +33,8 @@
 //              utilization (percent, as the backend told it)
 //   limits     each: limit, admitted, shadow, cost, before, amount, remaining, retry_after_ms
 //   dimensions the meter's, as an object of texts
+//   explain    what Transaction::Explain says, where the policy asks for it, and where there is
+//              room left in the line
 // Readers pass over members that they do not know, so later releases may add some.
 //
 // Every byte of a text is escaped that could end a line, steer a terminal or turn a reader's eye
@@ -149,6 +151,7 @@ struct Exchange {
   absl::InlinedVector<Attempt, 4> attempts{};
   absl::InlinedVector<LimitDecision, 4> limits{};
   absl::InlinedVector<Dimension, 4> dimensions{};
+  std::string_view explain{};  // JSON in printable ASCII; a LineReader passes over it
 };
 
 // Writes the line with its line feed and returns its size; 0, and nothing written, when `buffer`

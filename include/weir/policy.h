@@ -13,8 +13,8 @@
 // 10,000 entries a section.
 //
 // This release reads the sections weir, pepper, bounds, models, consumers, credentials, backends,
-// pools, limits, caches, meters, headers and routes. Words of the contract that it does not carry
-// out yet are refused by name, never ignored.
+// pools, limits, caches, meters, ledger, headers and routes. Words of the contract that it does not
+// carry out yet are refused by name, never ignored.
 
 #ifndef WEIR_POLICY_H_
 #define WEIR_POLICY_H_
@@ -293,7 +293,8 @@ absl::Span<const expr::Name> Names();
 absl::Span<const expr::Name> UsageNames();
 
 // The headers that weir gives to clients, each by another name if the policy says so; empty: not
-// sent.
+// sent. x-weir-explain, which tells a client how it was decided about it (Transaction::Explain), is
+// sent by policies that say so alone: "headers": {"x-weir-explain": true}.
 enum class ClientHeader : uint8_t {
   kLimitRequests,
   kRemainingRequests,
@@ -309,8 +310,9 @@ enum class ClientHeader : uint8_t {
   kBackend,
   kAttempts,
   kCache,
+  kExplain,
 };
-inline constexpr std::array<std::string_view, 14> kClientHeaders = {
+inline constexpr std::array<std::string_view, 15> kClientHeaders = {
     "x-ratelimit-limit-requests",
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
@@ -324,7 +326,8 @@ inline constexpr std::array<std::string_view, 14> kClientHeaders = {
     "x-weir-downgraded",
     "x-weir-backend",
     "x-weir-attempts",
-    "x-weir-cache"};
+    "x-weir-cache",
+    "x-weir-explain"};
 
 struct Plan {
   std::vector<Secret> secrets;
@@ -341,7 +344,8 @@ struct Plan {
   std::vector<Meter> meters;
   std::vector<Route> routes;
   std::array<std::string, kClientHeaders.size()> client_headers;
-  bool reads_bodies = false;  // some expression asks for a member of the request's body
+  bool ledger_explains = false;  // "ledger": {"explain": true}: lines have the explanation too
+  bool reads_bodies = false;     // some expression asks for a member of the request's body
 
   // The first route that matches; its path parameters, percent-decoded, go to `parameters`. Null
   // when none does. `other_method` tells whether one would have matched under another method.

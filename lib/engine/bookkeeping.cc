@@ -172,6 +172,9 @@ absl::StatusOr<size_t> TransactionImpl::LedgerLine(absl::Span<char> line) {
   FillLimits(&exchange);
   FillLatency(&exchange);
   FillDimensions(&exchange);
+  std::string explanation;
+  if (plan().ledger_explains) explanation = ExplainInAscii();
+  exchange.explain = explanation;
   return ledger::FormatLine(exchange, line);
 }
 

@@ -7,6 +7,39 @@
 namespace weir::engine {
 namespace {
 
+constexpr size_t kMaxExplainHeaderBytes = 4096;  // many readers of heads take 8 KiB in all
+
+void AppendUnit(uint32_t unit, std::string* out) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  out->append("\\u");
+  for (int shift = 12; shift >= 0; shift -= 4) out->push_back(kDigits[unit >> shift & 15]);
+}
+
+// JSON, which is UTF-8, with everything but printable ASCII as escapes: a line wherever it is put,
+// of which no byte steers a terminal.
+std::string EscapeNonAscii(std::string_view json) {
+  std::string out;
+  for (size_t i = 0; i < json.size();) {
+    const auto lead = static_cast<unsigned char>(json[i]);
+    if (lead < 0x7f) {
+      out.push_back(json[i++]);
+      continue;
+    }
+    const size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    uint32_t point = size == 1 ? lead : lead & (0x7fU >> size);
+    for (size_t k = 1; k < size && i + k < json.size(); ++k) {
+      point = point << 6 | (static_cast<unsigned char>(json[i + k]) & 0x3f);
+    }
+    i += size;
+    if (point >= 0x10000) {
+      AppendUnit(0xd800 + ((point - 0x10000) >> 10), &out);
+      point = 0xdc00 + ((point - 0x10000) & 0x3ff);
+    }
+    AppendUnit(point, &out);
+  }
+  return out;
+}
+
 void WriteOptional(json::Writer* writer, std::string_view key, std::optional<uint64_t> value) {
   writer->Key(key);
   if (value) {
@@ -29,6 +62,20 @@ void WriteCaching(const Caching& caching, json::Writer* writer) {
 }
 
 }  // namespace
+
+std::string TransactionImpl::ExplainInAscii() const { return EscapeNonAscii(Explain()); }
+
+// Of a reply, of the head that is relayed, and of the end of an answer that may still have headers:
+// the last one given has all of it.
+void TransactionImpl::SetExplainHeader(const Action& action) {
+  if (plan().client_headers[static_cast<size_t>(policy::ClientHeader::kExplain)].empty()) return;
+  const bool is_head = action.kind == ActionKind::kContinue && action.status != 0;
+  const bool is_end = action.kind == ActionKind::kDone && !is_stream_;
+  if (action.kind != ActionKind::kReply && !is_head && !is_end) return;
+  const std::string explanation = ExplainInAscii();
+  if (explanation.size() > kMaxExplainHeaderBytes) return;
+  SetClientHeader(policy::ClientHeader::kExplain, explanation);
+}
 
 std::string TransactionImpl::Explain() const {
   constexpr std::string_view kPhases[] = {"start", "head",     "body",   "admit", "routing",
@@ -60,6 +107,7 @@ std::string TransactionImpl::Explain() const {
   for (const AppliedLimit& applied : limits_) {
     const limits::Verdict& verdict = applied.verdict;
     writer.BeginObject().Key("limit").String(plan().limits[applied.limit].name);
+    if (plan().limits[applied.limit].shadow) writer.Key("shadow").Bool(true);
     writer.Key("admitted").Bool(verdict.admitted).Key("cost").Uint(applied.charge.cost);
     writer.Key("before").Uint(verdict.used_before).Key("reserved").Uint(verdict.reserved);
     writer.Key("amount").Uint(verdict.amount).Key("remaining").Uint(verdict.remaining);

@@ -171,6 +171,12 @@ absl::StatusOr<Action> TransactionImpl::Next(Now now) {
     started_unix_ns_ = now.unix_ns;
   }
   ForgetAction();
+  const Action action = DecideNow();
+  SetExplainHeader(action);
+  return action;
+}
+
+Action TransactionImpl::DecideNow() {
   if (phase_ == Phase::kHead) {
     if (std::optional<Action> refusal = CheckHead()) return *refusal;
     phase_ = Phase::kBody;

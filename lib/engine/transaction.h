@@ -249,6 +249,7 @@ class TransactionImpl : public Transaction, public Recycled {
   void DropOthers(std::string_view outcome);
 
   // answering.cc
+  Action DecideNow();
   Action DecideAnswer();
   Action DecideFailure();
   Action RelayHead();
@@ -306,6 +307,8 @@ class TransactionImpl : public Transaction, public Recycled {
   void SetHeader(std::string_view name, std::string_view value);
   void SetClientHeader(policy::ClientHeader header, std::string_view value);
   void RemoveHeader(std::string_view name);
+  void SetExplainHeader(const Action& action);
+  std::string ExplainInAscii() const;
   void SetRetryHeaders(int64_t retry_after_ns);
   void SetLimitHeaders();
   dialects::Dialect ClientDialect() const;

@@ -32,6 +32,10 @@ class LineWriter {
     std::memcpy(out_, literal, kSize - 1);
     out_ += kSize - 1;
   }
+  void PutRaw(std::string_view bytes) {
+    std::memcpy(out_, bytes.data(), bytes.size());
+    out_ += bytes.size();
+  }
   void PutText(std::string_view text) { out_ = ledger::PutText(out_, text); }
   template <typename Integer>
   void PutNumber(Integer value) {
@@ -220,6 +224,13 @@ size_t FormatLine(const Exchange& exchange, absl::Span<char> buffer) {
     const size_t count = std::min(exchange.dimensions.size(), kMaxDimensions);
     for (size_t i = 0; i < count; ++i) write(exchange.dimensions[i], &line);
     line.Close('}');
+  }
+  const auto written = static_cast<size_t>(line.end() - buffer.data());
+  if (!exchange.explain.empty() &&
+      written + kMemberRoom + exchange.explain.size() <= kMaxLineBytes) {
+    line.Put(R"("explain":)");
+    line.PutRaw(exchange.explain);
+    line.Put(",");
   }
   line.Close('}');
   line.end()[-1] = '\n';

@@ -47,6 +47,7 @@ void Compiler::Compile(const Place& document) {
                   {"limits", into(&limits)},
                   {"caches", into(&caches)},
                   {"meters", into(&meters)},
+                  {"ledger", [this](const Place& place) { ReadLedger(place); }},
                   {"headers", into(&headers)},
                   {"routes", into(&routes), true}});
 
@@ -58,6 +59,7 @@ void Compiler::Compile(const Place& document) {
     });
   };
   std::copy(kClientHeaders.begin(), kClientHeaders.end(), plan_.client_headers.begin());
+  plan_.client_headers[static_cast<size_t>(ClientHeader::kExplain)].clear();
   map(headers, &Compiler::ReadClientHeader);
   if (bounds.value) ReadBounds(bounds);
   map(models, &Compiler::ReadModel);
@@ -83,7 +85,12 @@ void Compiler::ReadBounds(const Place& place) {
                           }}});
 }
 
-// "retry-after-ms": "x-wait-ms", or false to send none.
+void Compiler::ReadLedger(const Place& place) {
+  reader_.Object(
+      place, {{"explain", [this](const Place& at) { reader_.Bool(at, &plan_.ledger_explains); }}});
+}
+
+// "retry-after-ms": "x-wait-ms", or false to send none, or true to send what is not by itself.
 void Compiler::ReadClientHeader(std::string_view name, const Place& place) {
   const auto found = std::find(kClientHeaders.begin(), kClientHeaders.end(), name);
   if (found == kClientHeaders.end()) {
@@ -93,7 +100,7 @@ void Compiler::ReadClientHeader(std::string_view name, const Place& place) {
   if (place.value.Is(json::Type::kString)) return ReadHeaderName(place, &header);
   bool is_sent = true;
   reader_.Bool(place, &is_sent);
-  if (!is_sent) header.clear();
+  header = is_sent ? std::string(name) : std::string();
 }
 
 void Compiler::ReadText(const Place& place, Text* text) {

@@ -25,6 +25,7 @@ class Compiler {
 
  private:
   void ReadBounds(const Place& place);
+  void ReadLedger(const Place& place);
   void ReadClientHeader(std::string_view name, const Place& place);
   void ReadModel(std::string_view name, const Place& place);
   void ReadPrice(const Place& place, Model* model);

@@ -160,6 +160,16 @@ TEST_CASE("the longest line fits") {
   CHECK(read.limits.size() == kMaxLimits);
   CHECK(read.dimensions.size() == kMaxDimensions);
   CHECK(read.consumer == std::string(kMaxTextBytes / 6, '\x01'));
+  // An explanation has what room is left, to the last byte.
+  for (size_t bytes = kMaxLineBytes - size - 100; bytes < kMaxLineBytes - size + 10; ++bytes) {
+    const std::string explanation = '"' + std::string(bytes, 'e') + '"';
+    exchange.explain = explanation;
+    const size_t explained = FormatLine(exchange, absl::MakeSpan(buffer).first(kMaxLineBytes));
+    REQUIRE((explained == size || explained == size + 11 + explanation.size()));
+    REQUIRE((explained <= kMaxLineBytes && buffer[kMaxLineBytes] == '#'));
+    REQUIRE(reader.Read({buffer.data(), explained}, &read));
+    if (bytes == kMaxLineBytes - size - 100) CHECK(explained > size);
+  }
 }
 
 // Written, read and written again is the same; and a text that needs no cut is what it was.

@@ -67,6 +67,18 @@ def test_variables_and_pages() -> None:
         expect(asked.body.endswith(b"# EOF\n"), asked.body[-80:])
 
 
+def test_explanation_for_the_client() -> None:
+    backend = Backend(answering)
+    document = policy({"east": backend.url}, requests_limit(1))
+    with Nginx(MODULE, document) as nginx:
+        expect(nginx.ask().wait().header("x-weir-explain") is None, "told unasked")
+    document["headers"] = {"x-weir-explain": True}
+    with Nginx(MODULE, document) as nginx:
+        told = [json.loads(nginx.ask().wait().header("x-weir-explain")) for _ in range(2)]
+        expect(told[0]["attempts"][0]["backend"] == "east", told)
+        expect(told[1]["status"] == 429 and told[1]["limits"][0]["limit"] == "calls", told)
+
+
 def test_events() -> None:
     backend = Backend(answering)
     server = "location = /weir/events { weir_events; }"

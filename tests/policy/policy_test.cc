@@ -282,9 +282,27 @@ TEST_CASE("headers to clients are called as the policy says, or are not sent") {
   CHECK(name(ClientHeader::kRetryAfterMs).empty());
   CHECK(name(ClientHeader::kBackend) == "x-served-by");
   CHECK(name(ClientHeader::kRetryAfter) == "retry-after");
+  CHECK(name(ClientHeader::kExplain).empty());
+  CHECK_FALSE(policy->plan().ledger_explains);
   text.replace(text.find("retry-after-ms"), 14, "retry-aftr-ms!");
   CHECK(Policy::Parse(text, &faults) == nullptr);
   CHECK(faults[0].message.find("retry-after") != std::string::npos);
+}
+
+TEST_CASE("explanations for those who ask for them") {
+  for (const auto& [value, called] :
+       {std::pair("true", "x-weir-explain"), {"false", ""}, {"\"x-why\"", "x-why"}}) {
+    std::string text = Sound();
+    text.insert(text.find("\"routes\""), std::string(R"("headers": {"x-weir-explain": )") + value +
+                                             R"(}, "ledger": {"explain": true},)");
+    std::vector<Fault> faults;
+    const auto policy = Policy::Parse(text, &faults);
+    REQUIRE(policy != nullptr);
+    CHECK(policy->plan().client_headers[static_cast<size_t>(ClientHeader::kExplain)] == called);
+    CHECK(policy->plan().ledger_explains);
+    text.replace(text.find("{\"explain\": true}"), 17, "{\"explain\": 1}   ");
+    CHECK(Policy::Parse(text, &faults) == nullptr);
+  }
 }
 
 TEST_CASE("documents that are no documents") {
