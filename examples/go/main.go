@@ -27,17 +27,18 @@ func main() {
 	policy := flag.String("policy", "", "the policy `file`")
 	listen := flag.String("listen", "127.0.0.1:8080", "the `address`; port 0 is any, and printed")
 	state := flag.String("state", "", "a `file` that gateways of this machine share")
+	ledger := flag.String("ledger", "", "a `file` for a line of each request, for weir report")
 	flag.Parse()
 	if *policy == "" || flag.NArg() != 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*policy, *listen, *state); err != nil {
+	if err := run(*policy, *listen, *state, *ledger); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(path, address, state string) error {
+func run(path, address, state, ledgerPath string) error {
 	policy, err := weir.LoadPolicy(path)
 	if err != nil {
 		return err
@@ -48,12 +49,20 @@ func run(path, address, state string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer engine.Close()
+	var ledger *weir.Ledger
+	if ledgerPath != "" {
+		if ledger, err = weir.OpenLedger(ledgerPath, nil); err != nil {
+			return err
+		}
+		defer ledger.Close()
+	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("listening on http://%s\n", listener.Addr())
-	server := &http.Server{Handler: newHandler(engine), ReadHeaderTimeout: 30 * time.Second}
+	handler := newHandler(engine, ledger)
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	return untilStopped(server, served, func() {

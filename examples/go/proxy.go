@@ -11,14 +11,14 @@ import (
 )
 
 // newHandler serves the proxy, its metrics and its health.
-func newHandler(engine *weir.Engine) http.Handler {
+func newHandler(engine *weir.Engine, ledger *weir.Ledger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/metrics", written(engine.MetricsAs))
 	mux.HandleFunc("/healthz", written(func(string) (string, []byte, error) {
 		status, err := engine.Status()
 		return "application/json", status, err
 	}))
-	mux.Handle("/", newProxy(engine))
+	mux.Handle("/", newProxy(engine, ledger))
 	return mux
 }
 
@@ -34,7 +34,7 @@ func written(text func(accept string) (string, []byte, error)) http.HandlerFunc 
 	}
 }
 
-func newProxy(engine *weir.Engine) http.Handler {
+func newProxy(engine *weir.Engine, ledger *weir.Ledger) http.Handler {
 	return &httputil.ReverseProxy{
 		// Where a request goes is the policy's matter; who sent it is not the backend's.
 		Director:      func(request *http.Request) { request.Header["X-Forwarded-For"] = nil },
@@ -42,6 +42,7 @@ func newProxy(engine *weir.Engine) http.Handler {
 		ErrorHandler:  answerError,
 		Transport: &weir.Transport{
 			Engine: engine,
+			Ledger: ledger,
 			Ended: func(request *http.Request, explanation []byte) {
 				log.Printf("%s %s %s", request.Method, request.URL.Path, explanation)
 			},

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -95,10 +96,18 @@ func startProxy(t *testing.T, east, west string) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ledger, err := weir.OpenLedger(filepath.Join(t.TempDir(), "ledger.jsonl"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	log.SetOutput(io.Discard)
-	proxy := httptest.NewServer(newHandler(engine))
+	proxy := httptest.NewServer(newHandler(engine, ledger))
 	t.Cleanup(func() {
 		proxy.Close()
+		if status, err := ledger.Status(); err != nil || status.WrittenLines == 0 {
+			t.Errorf("the ledger: %+v, %v", status, err)
+		}
+		ledger.Close()
 		engine.Close()
 	})
 	return proxy

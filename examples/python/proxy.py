@@ -72,10 +72,11 @@ def failure_of(error):
 class Proxy:
     """The application that uvicorn serves: one in each worker."""
 
-    def __init__(self, policy_path, state_path, log):
+    def __init__(self, policy_path, state_path, ledger_path, log):
         self.policy_path = policy_path
         self.policy_time = os.stat(policy_path).st_mtime_ns
         self.engine = weir.Engine(weir.Policy.from_file(policy_path), state_file=state_path)
+        self.ledger = weir.Ledger(ledger_path) if ledger_path else None
         self.log = log
         self.http = None
         self.governed = None
@@ -94,13 +95,16 @@ class Proxy:
         self.http = httpx.AsyncClient(timeout=None, trust_env=False, limits=httpx.Limits(
             max_connections=None, max_keepalive_connections=100))
         self.governed = WeirMiddleware(Upstream(self.http), self.engine, call=self.call,
-                                       on_end=self.write_log if self.log else None)
+                                       on_end=self.write_log if self.log else None,
+                                       ledger=self.ledger)
         watch = asyncio.create_task(self.watch_policy())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         watch.cancel()
         await self.http.aclose()
         self.engine.close()
+        if self.ledger is not None:
+            self.ledger.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def call(self, action):
@@ -146,7 +150,7 @@ class Proxy:
 def make_app():
     """For uvicorn's workers, which begin as new processes: their options are in the environment."""
     return Proxy(os.environ["WEIR_POLICY"], os.environ.get("WEIR_STATE", ""),
-                 os.environ.get("WEIR_LOG") == "1")
+                 os.environ.get("WEIR_LEDGER", ""), os.environ.get("WEIR_LOG") == "1")
 
 
 def main():
@@ -154,6 +158,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", required=True)
     parser.add_argument("--state", default="", help="file for the counters that workers share")
+    parser.add_argument("--ledger", default="", help="file for a line of each request, which all "
+                        "workers append to and weir report reads")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--workers", type=int, default=1)
@@ -166,7 +172,7 @@ def main():
     except (weir.WeirError, OSError) as error:
         sys.exit(f"{options.policy}: {error}")
     os.environ.update(WEIR_POLICY=options.policy, WEIR_STATE=options.state,
-                      WEIR_LOG="1" if options.log else "")
+                      WEIR_LEDGER=options.ledger, WEIR_LOG="1" if options.log else "")
     uvicorn.run("proxy:make_app", factory=True, app_dir=os.path.dirname(os.path.abspath(__file__)),
                 host=options.host, port=options.port, workers=options.workers, access_log=False,
                 log_level="warning")

@@ -78,6 +78,7 @@ def test(folder: pathlib.Path) -> None:
         refusals_and_answers(host)
         next_request_goes_elsewhere(host)
         one_limit_for_all_threads(host)
+        hosts.check_ledger(host, "haproxy.log", "[info] ")
         reload_keeps_counts(host)
         written = (folder / "haproxy.log").read_text()
         check("runtime error" not in written, written)

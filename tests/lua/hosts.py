@@ -137,6 +137,19 @@ class Host:
         self.payg.stop()
 
 
+def check_ledger(host: Host, log: str, mark: str) -> None:
+    """A line of each exchange, once: as many as the log tells of by lines with this mark."""
+    for _ in range(40):
+        lines = (host.folder / "ledger.jsonl").read_text().split("\n")
+        kept = [json.loads(line)["id"] for line in lines if line]
+        told = (host.folder / log).read_text().count(mark)
+        if len(kept) == told:
+            break
+        time.sleep(0.05)
+    check(len(kept) == told > 0, f"{len(kept)} lines of {told} exchanges")
+    check(len(set(kept)) == len(kept), "an exchange has two lines")
+
+
 def run(test: object) -> None:
     """Runs it in a folder of its own; says what stands in that folder's logs when it fails."""
     import tempfile

@@ -102,6 +102,7 @@ def what_is_written(host: hosts.Host) -> None:
     # Each worker has its own.
     texts = [hosts.request(host.port, "GET", "/metrics").body for _ in range(50)]
     check(any("team-red" in text for text in texts), f"metrics: {texts[0][:400]}")
+    hosts.check_ledger(host, "access.log", '"weir":{')
     lines = (host.folder / "access.log").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     check(all(record["weir"]["route"] == "chat" for record in records if record["weir"]),

@@ -115,7 +115,8 @@ class Proxy(unittest.TestCase):
     def test_four_workers_hold_one_limit(self):
         upstream = start_upstream(self, "--answer-tokens", "20")
         proxy = self.start(policy(upstream.url, limits=TOKENS), "--workers", "4", "--state",
-                           str(self.folder / "state"))
+                           str(self.folder / "state"), "--ledger",
+                           str(self.folder / "ledger.jsonl"))
 
         def ask(_):
             # A connection of its own each time, so that all workers take part.
@@ -132,6 +133,16 @@ class Proxy(unittest.TestCase):
         used = sum(tokens for _, tokens in answers)
         self.assertLessEqual(used, 2000)
         self.assertGreater(used, 1500)
+        lines = []
+        for _ in range(100):  # a line is written when the answer is out
+            lines = [json.loads(line) for line in
+                     (self.folder / "ledger.jsonl").read_text().split("\n") if line]
+            if len(lines) >= 120:
+                break
+            time.sleep(0.05)
+        self.assertEqual((len(lines), len({line["id"] for line in lines})), (120, 120))
+        self.assertEqual(sum(line["usage"]["prompt"] + line["usage"]["completion"]
+                             for line in lines if line["status"] == 200), used)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ local function new_engine()
 end
 
 local engine = new_engine()
+-- A line of each request, for invoices, in a file that all threads append to.
+local ledger = os.getenv("WEIR_LEDGER") and must(weir.ledger(os.getenv("WEIR_LEDGER")))
 
 -- HAProxy's lists of a header's values begin at 0.
 local function each_value(headers, call)
@@ -59,12 +61,23 @@ end
 
 -- ---- The request ----
 
+-- What an ending left open is settled, and the exchange told: to the log, to the ledger.
+local function finish(x)
+  x.txn:client_left()
+  core.log(core.info, x.txn:explain())
+  if ledger then must(ledger:append(x.txn)) end
+  x.txn:free()
+end
+
+-- The filter hears nothing of answers that HAProxy gives itself; and txn:done does not return.
 local function reply(txn, x)
   local answer = txn:reply { status = x.txn:status(), body = x.txn:body() }
   for index = 1, x.txn:header_count() do
     local _, name, value = x.txn:header(index)
     answer:add_header(name, value)
   end
+  exchanges[txn:get_var("txn.weir_id")] = nil
+  finish(x)
   txn:done(answer)
 end
 
@@ -171,9 +184,7 @@ local function settle(txn, x)
       x.txn:next()
     end
   end
-  x.txn:client_left() -- settles what an ending left open
-  core.log(core.info, x.txn:explain())
-  x.txn:free()
+  finish(x)
 end
 
 function meter:end_analyze(txn, channel)

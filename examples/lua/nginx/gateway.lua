@@ -10,7 +10,7 @@
 local weir = require "weir"
 
 local gateway = {}
-local policy, engine
+local policy, engine, ledger
 local exchanges = {} -- by $weir_id: ngx.ctx does not outlive an error_page
 local ended = {}     -- transactions to use again
 
@@ -37,8 +37,10 @@ function gateway.load(policy_file)
 end
 
 -- In each worker: an engine over the state that all of them share and that outlives them.
-function gateway.start(state_file)
+-- And a line of each request, for invoices, in a file that all of them append to.
+function gateway.start(state_file, ledger_file)
   engine = must(weir.engine(policy, { state_file = ngx.config.prefix() .. state_file }))
+  ledger = ledger_file and must(weir.ledger(ngx.config.prefix() .. ledger_file))
 end
 
 -- As the scraper asks for them.
@@ -256,6 +258,7 @@ function gateway.settle()
   exchanges[id] = nil
   x.txn:client_left() -- settles what an ending left open
   ngx.var.weir = x.txn:explain()
+  if ledger then must(ledger:append(x.txn)) end
   x.txn:free()
   ended[#ended + 1] = x.txn
 end
