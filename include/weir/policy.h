@@ -205,6 +205,15 @@ struct Embedding {
   int64_t deadline_ns = 300 * kMillisecond;  // then the request goes on without a vector
 };
 
+// A model that is asked, by a CALL, before an answer found by meaning is given: whether the two
+// requests want the same answer. Whatever it says but "yes", and if it says nothing, it is a miss.
+struct Verifier {
+  bool is_set = false;
+  uint32_t backend = 0;  // index into Plan::backends; speaks OpenAI's dialect
+  std::string model;
+  int64_t deadline_ns = kSecond;
+};
+
 // Answers that are kept, and to which requests they are given again.
 struct Cache {
   std::string name;
@@ -224,6 +233,13 @@ struct Cache {
   std::vector<std::string> ignored_fields;  // of the body, that change no answer: "user"
   bool charges_hits = false;
   int64_t coalesce_ns = 10 * kSecond;  // how long a request waits for the same one; 0: not at all
+
+  Verifier verifier;
+  // Hits that are tried instead of given, see weir/learning.h.
+  double max_error_rate = 1;  // of the hits found by meaning; 1: nothing is promised
+  double confidence = 0.95;
+  double verify_share = 0;  // 0: none, unless an error rate is promised: then an eighth
+  bool Learns() const { return max_error_rate < 1 || verify_share > 0; }
 
   // What it keeps them in. A partition of that is one of this and what requests of one frame have
   // in common: everything but the texts that are matched by meaning.

@@ -1,5 +1,6 @@
 #include "engine/answer_cache.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/hash.h"
@@ -8,33 +9,55 @@
 namespace weir::engine {
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kVersion = 2;
 
-// A value of the index: the version, the size of the features in four bytes, lowest first; the
-// features; the answer.
+// A value of the index: the version, the sizes of the features and of the text in four bytes each,
+// lowest first; the features; the text that was asked, where somebody is to read it; the answer.
 struct Kept {
-  std::string_view features, answer;
+  std::string_view features, text, answer;
 };
 
-constexpr size_t kHeadBytes = 5;
+constexpr size_t kHeadBytes = 9;
 
-std::string Pack(std::string_view features, std::string_view answer) {
+std::string Pack(const Kept& kept) {
   std::string value;
-  value.reserve(kHeadBytes + features.size() + answer.size());
+  value.reserve(kHeadBytes + kept.features.size() + kept.text.size() + kept.answer.size());
   value += kVersion;
-  for (int i = 0; i < 4; ++i) value += static_cast<char>(features.size() >> 8 * i & 0xFF);
-  value += features;
-  value += answer;
+  for (const size_t size : {kept.features.size(), kept.text.size()}) {
+    for (int i = 0; i < 4; ++i) value += static_cast<char>(size >> 8 * i & 0xFF);
+  }
+  value += kept.features;
+  value += kept.text;
+  value += kept.answer;
   return value;
+}
+
+size_t SizeAt(std::string_view value, size_t at) {
+  size_t size = 0;
+  for (size_t i = 4; i != 0; --i) {
+    size = size << 8 | static_cast<unsigned char>(value[at + i - 1]);
+  }
+  return size;
 }
 
 std::optional<Kept> Unpack(std::string_view value) {
   if (value.size() < kHeadBytes || value[0] != kVersion) return std::nullopt;
-  size_t features = 0;
-  for (size_t i = 4; i != 0; --i) features = features << 8 | static_cast<unsigned char>(value[i]);
+  const size_t features = SizeAt(value, 1), text = SizeAt(value, 5);
   value.remove_prefix(kHeadBytes);
-  if (features > value.size()) return std::nullopt;
-  return Kept{value.substr(0, features), value.substr(features)};
+  if (features > value.size() || text > value.size() - features) return std::nullopt;
+  return Kept{value.substr(0, features), value.substr(features, text),
+              value.substr(features + text)};
+}
+
+learning::Rules TrialRules(const policy::Cache& rules) {
+  constexpr double kBelowOne = 0.999;
+  learning::Rules trials;
+  trials.max_error_rate = rules.max_error_rate;
+  trials.confidence = rules.confidence;
+  trials.verify_share = rules.verify_share;
+  trials.min_similarity = std::min(rules.min_similarity, kBelowOne);
+  trials.max_entries = rules.max_entries;
+  return trials;
 }
 
 cache::Embedder EmbedderOf(const policy::Embedding& embedding) {
@@ -74,11 +97,25 @@ absl::StatusOr<std::unique_ptr<AnswerCache>> AnswerCache::Create(state::Segment*
         index.status().code(),
         Concat({"the cache \"", rules.name, "\": ", std::string(index.status().message())}));
   }
-  return std::unique_ptr<AnswerCache>(new AnswerCache(rules, *std::move(index)));
+  std::unique_ptr<learning::Verifier> trials;
+  if (rules.Learns()) {
+    auto made = learning::Verifier::Create(segment, IndexName(rules.name), TrialRules(rules));
+    if (!made.ok()) return made.status();
+    trials = *std::move(made);
+  }
+  return std::unique_ptr<AnswerCache>(new AnswerCache(rules, *std::move(index), std::move(trials)));
 }
 
-AnswerCache::AnswerCache(const policy::Cache& rules, std::unique_ptr<cache::Cache> index)
-    : rules_(rules), embedder_(EmbedderOf(rules.embedding)), index_(std::move(index)) {}
+AnswerCache::AnswerCache(const policy::Cache& rules, std::unique_ptr<cache::Cache> index,
+                         std::unique_ptr<learning::Verifier> trials)
+    : rules_(rules),
+      embedder_(EmbedderOf(rules.embedding)),
+      index_(std::move(index)),
+      trials_(std::move(trials)) {}
+
+learning::Ticket AnswerCache::Decide(const Found& found, const RequestKey& key, Now now) {
+  return trials_->Decide({found.entry, FrameOf(key), found.similarity}, now);
+}
 
 AnswerCache::Found AnswerCache::FindExact(const Asked& asked, Now now) {
   return Look({asked.key, {}, asked.max_age_ns}, /*is_probe=*/true, now);
@@ -125,6 +162,8 @@ AnswerCache::Found AnswerCache::Look(const Asked& asked, bool is_probe, Now now)
   auto answer = dialects::KeptAnswer::Parse(kept->answer);
   if (!answer.ok()) return found;
   found.reason = {};
+  found.entry = nearest.entry;
+  found.asked_then = kept->text;
   found.answer = *std::move(answer);
   return found;
 }
@@ -133,7 +172,9 @@ bool AnswerCache::Keep(const Asked& asked, const dialects::KeptAnswer& answer,
                        std::string_view model, uint64_t scope, int64_t ttl_ns, Now now) {
   std::string features;
   if (!asked.vector.empty()) features = meaning::Features::Of(asked.key->text).Serialize();
-  const std::string value = Pack(features, answer.Serialize());
+  const bool keeps_text = rules_.verifier.is_set && !asked.vector.empty();
+  const std::string value =
+      Pack({features, keeps_text ? std::string_view(asked.key->text) : "", answer.Serialize()});
   cache::Entry entry;
   entry.partition = FrameOf(*asked.key);
   entry.exact = {asked.key->exact.hi, asked.key->exact.lo};

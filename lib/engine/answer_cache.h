@@ -1,7 +1,8 @@
 // A cache of answers: what the policy says of one, on the similarity cache that keeps its bytes.
 //
 // A value there is an answer's content with the features of the texts that it answers, so that the
-// guards need nothing else to compare a request with what was asked then.
+// guards need nothing else to compare a request with what was asked then; and those texts where a
+// verifier is to read them.
 
 #ifndef WEIR_LIB_ENGINE_ANSWER_CACHE_H_
 #define WEIR_LIB_ENGINE_ANSWER_CACHE_H_
@@ -17,6 +18,7 @@
 #include "absl/types/span.h"
 #include "engine/request_key.h"
 #include "weir/cache.h"
+#include "weir/learning.h"
 #include "weir/meaning.h"
 #include "weir/policy.h"
 #include "weir/replay.h"
@@ -44,6 +46,8 @@ class AnswerCache {
     // Why there is none: the cache's own reasons (cache::MissName), "guard", "too_old", "corrupt".
     std::string_view reason;
     std::string_view guard;  // that refused
+    uint64_t entry = 0;
+    std::string asked_then;  // by meaning, where a verifier is to read it: what it answers
   };
 
   // By the exact key alone; a miss is not counted, since another look-up follows.
@@ -55,6 +59,11 @@ class AnswerCache {
   bool Keep(const Asked& asked, const dialects::KeptAnswer& answer, std::string_view model,
             uint64_t scope, int64_t ttl_ns, Now now);
 
+  // Null where nothing is learned.
+  learning::Verifier* trials() { return trials_.get(); }
+  // Whether what was found by meaning is to be given; only where something is learned.
+  learning::Ticket Decide(const Found& found, const RequestKey& key, Now now);
+
   // How many came before: no two replays of a process have the same number.
   uint64_t CountReplay() { return replays_.fetch_add(1, std::memory_order_relaxed); }
 
@@ -62,12 +71,14 @@ class AnswerCache {
   const policy::Cache& rules() const { return rules_; }
 
  private:
-  AnswerCache(const policy::Cache& rules, std::unique_ptr<cache::Cache> index);
+  AnswerCache(const policy::Cache& rules, std::unique_ptr<cache::Cache> index,
+              std::unique_ptr<learning::Verifier> trials);
   Found Look(const Asked& asked, bool is_probe, Now now);
 
   const policy::Cache& rules_;
   const cache::Embedder embedder_;
   const std::unique_ptr<cache::Cache> index_;
+  const std::unique_ptr<learning::Verifier> trials_;
   std::atomic<uint64_t> replays_{0};
 };
 

@@ -18,7 +18,6 @@
 namespace weir::engine {
 namespace {
 
-constexpr uint64_t kEmbeddingCall = 1;
 // A follower looks again after a quarter of the time it has waited, within these.
 constexpr int64_t kShortestLookNs = 5 * kMillisecond, kLongestLookNs = 250 * kMillisecond;
 
@@ -136,21 +135,30 @@ std::optional<Action> TransactionImpl::AskCache() {
         if (std::optional<Action> call = MakeVector()) return call;
         break;
       case Caching::Step::kAwaited:
-        if (!caching.call_answered && now_.mono_ns < caching.call_deadline_mono_ns) {
-          return WaitUntil(caching.call_deadline_mono_ns);
-        }
+        if (IsCallOpen()) return WaitUntil(caching.call_deadline_mono_ns);
         TakeVector();
         caching.step = Caching::Step::kMeaning;
         break;
       case Caching::Step::kMeaning:
-        caching.step = Caching::Step::kOver;
+        caching.step = Caching::Step::kJudge;
         caching.result = Caching::Result::kMiss;
-        caching.reason = "no_cache";
+        caching.found.reason = "no_cache";
         if (!caching.looks) break;
-        if (auto reply = GiveKnown(
-                caching.cache->Find({&caching.key, caching.vector, caching.max_age_ns}, now_))) {
-          return reply;
-        }
+        caching.found =
+            caching.cache->Find({&caching.key, caching.vector, caching.max_age_ns}, now_);
+        break;
+      case Caching::Step::kJudge:
+        caching.step = Caching::Step::kGive;
+        if (std::optional<Action> call = CallVerifier()) return call;
+        break;
+      case Caching::Step::kJudged:
+        if (IsCallOpen()) return WaitUntil(caching.call_deadline_mono_ns);
+        TakeVerdict();
+        caching.step = Caching::Step::kGive;
+        break;
+      case Caching::Step::kGive:
+        caching.step = Caching::Step::kOver;
+        if (auto reply = GiveKnown(std::exchange(caching.found, {}))) return reply;
         break;
       case Caching::Step::kOver:
         return std::nullopt;
@@ -239,11 +247,19 @@ Action TransactionImpl::CallEmbedder(const policy::Embedding& embedding) {
     SetHeader("accept-encoding", "identity");
     SetCredential(backend);
   }
-  caching.step = Caching::Step::kAwaited;
-  caching.call_deadline_mono_ns = SaturatingAdd(now_.mono_ns, embedding.deadline_ns);
+  return BeginCall(kEmbeddingCall, Caching::Step::kAwaited, embedding.deadline_ns);
+}
+
+// At `step` its answer is awaited.
+Action TransactionImpl::BeginCall(uint64_t call_id, Caching::Step step, int64_t deadline_ns) {
+  Caching& caching = *caching_;
+  caching.step = step;
+  caching.call_answered = false;
+  caching.call_status = 0;
+  caching.call_deadline_mono_ns = SaturatingAdd(now_.mono_ns, deadline_ns);
   Action call;
   call.kind = ActionKind::kCall;
-  call.call_id = kEmbeddingCall;
+  call.call_id = call_id;
   call.deadline_mono_ns = caching.call_deadline_mono_ns;
   return call;
 }
@@ -257,15 +273,23 @@ absl::Status TransactionImpl::CallResult(uint64_t call_id, int status, std::stri
 }
 
 absl::Status TransactionImpl::CallVector(uint64_t call_id, absl::Span<const float> vector) {
-  if (!AwaitsCall(call_id)) return absl::FailedPreconditionError("no such call is open");
+  if (call_id != kEmbeddingCall || !AwaitsCall(call_id)) {
+    return absl::FailedPreconditionError("no such call is open");
+  }
   caching_->call_answered = true;
   caching_->vector.assign(vector.begin(), vector.end());
   return absl::OkStatus();
 }
 
 bool TransactionImpl::AwaitsCall(uint64_t call_id) const {
-  return phase_ == Phase::kAdmit && caching_ != nullptr && call_id == kEmbeddingCall &&
-         caching_->step == Caching::Step::kAwaited && !caching_->call_answered;
+  if (phase_ != Phase::kAdmit || caching_ == nullptr || caching_->call_answered) return false;
+  const Caching::Step step = caching_->step;
+  return (call_id == kEmbeddingCall && step == Caching::Step::kAwaited) ||
+         (call_id == kVerifierCall && step == Caching::Step::kJudged);
+}
+
+bool TransactionImpl::IsCallOpen() const {
+  return !caching_->call_answered && now_.mono_ns < caching_->call_deadline_mono_ns;
 }
 
 // What became of the CALL. An answer that is no vector of the right length is the embedder's fault,
@@ -303,7 +327,7 @@ std::optional<Action> TransactionImpl::GiveKnown(AnswerCache::Found found) {
   caching.age_ns = found.age_ns;
   caching.reason = found.reason;
   caching.guard = found.guard;
-  if (!found.answer) return std::nullopt;
+  if (!found.answer || TriesFound(&found)) return std::nullopt;
   const std::string id =
       FreshId(*generation_->segment, caching.key.exact, caching.cache->CountReplay(), now_);
   dialects::Replay replay;
@@ -352,6 +376,7 @@ void TransactionImpl::MeterCaching() {
   if (caching_ == nullptr) return;
   const Caching& caching = *caching_;
   Instruments& instruments = *generation_->instruments;
+  if (!caching.trial.empty()) instruments.CacheTrial(caching.cache->rules().name, caching.trial);
   if (!caching.IsHit()) {
     const bool is_miss = caching.result == Caching::Result::kMiss;
     instruments.RecordCache(is_miss ? "miss" : "bypass",
@@ -415,7 +440,10 @@ void TransactionImpl::KeepAnswer() {
     caching.kept = dialects::NotKeptName(against);
     return;
   }
-  const AnswerCache::Asked asked = {&caching.key, caching.vector, INT64_MAX};
+  // One whose like is kept already is found by its own key: what is learned stays with the other.
+  const bool is_known = EndTrial(answer);
+  AnswerCache::Asked asked = {&caching.key, {}, INT64_MAX};
+  if (!is_known) asked.vector = caching.vector;
   const bool kept =
       caching.cache->Keep(asked, answer, caching.model, caching.scope, caching.ttl_ns, now_);
   caching.kept = kept ? "kept" : "no_room";

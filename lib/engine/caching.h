@@ -14,8 +14,12 @@
 #include "engine/request.h"
 #include "engine/request_key.h"
 #include "weir/breaker.h"
+#include "weir/learning.h"
+#include "weir/replay.h"
 
 namespace weir::engine {
+
+inline constexpr uint64_t kEmbeddingCall = 1, kVerifierCall = 2;
 
 struct Caching {
   // In this order, but that whoever followed a flight begins again.
@@ -25,6 +29,9 @@ struct Caching {
     kVector,   // what the request means …
     kAwaited,  // … which a CALL is to tell
     kMeaning,  // the answer of one that means the same
+    kJudge,    // whether it does …
+    kJudged,   // … which a CALL is to tell
+    kGive,
     kOver,
   };
   enum class Result : uint8_t { kBypass, kMiss, kExactHit, kSemanticHit };
@@ -49,11 +56,16 @@ struct Caching {
   bool call_answered = false;
   int call_status = 0;
   std::string call_body;
+  AnswerCache::Found found;  // by meaning, perhaps
+  learning::Ticket ticket;
+  std::optional<dialects::KeptAnswer> tried;  // instead of given: the backend's answer will tell
 
   Result result = Result::kBypass;
   std::string_view reason;              // of a bypass or a miss
   std::string_view guard;               // that refused
   std::string_view embedding = "none";  // "ok", "failed", "timeout", "resting", …
+  std::string_view verifier;            // "yes", "no", "timeout", …; empty: it was not asked
+  std::string_view trial;               // of a kept answer: "right", "wrong", "lost"
   double similarity = -2;               // of the nearest; below -1: none was compared
   int64_t age_ns = 0;
   Usage saved;            // of a hit: what its answer was bought for

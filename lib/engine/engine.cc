@@ -10,6 +10,7 @@
 #include "engine/generation.h"
 #include "engine/status.h"
 #include "engine/transaction.h"
+#include "weir/learning.h"
 
 namespace weir::engine {
 namespace {
@@ -105,6 +106,7 @@ uint64_t BytesOf(const policy::Plan& plan, const Options& options) {
   uint64_t bytes = options.max_counters * kBytesPerCounter + kBytesForTheRest;
   for (const policy::Cache& cache : plan.caches) {
     bytes = SaturatingAdd(bytes, SaturatingAdd(cache.max_bytes, kBytesPerCache));
+    if (cache.Learns()) bytes = SaturatingAdd(bytes, learning::BytesFor(cache.max_entries));
   }
   return bytes;
 }

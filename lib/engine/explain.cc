@@ -56,6 +56,8 @@ void WriteCaching(const Caching& caching, json::Writer* writer) {
   if (!caching.guard.empty()) writer->Key("guard").String(caching.guard);
   writer->Key("embedding").String(caching.embedding);
   if (caching.similarity >= -1) writer->Key("similarity").Raw(DecimalOf(caching.similarity));
+  if (!caching.verifier.empty()) writer->Key("verifier").String(caching.verifier);
+  if (!caching.trial.empty()) writer->Key("trial").String(caching.trial);
   if (caching.IsHit()) writer->Key("age_s").Int(caching.age_ns / kSecond);
   if (!caching.kept.empty()) writer->Key("kept").String(caching.kept);
   writer->EndObject();

@@ -122,6 +122,12 @@ absl::Status Generation::MakeCaches() {
                               static_cast<uint32_t>(plan().backends.size()), {});
     }
     embedder_circuits.push_back(circuit);
+    breaker::Circuit verifier;
+    if (rules.verifier.is_set) {
+      verifier = breaker->Find(Concat({"verifier of ", rules.name}),
+                               static_cast<uint32_t>(plan().backends.size()), {});
+    }
+    verifier_circuits.push_back(verifier);
   }
   return absl::OkStatus();
 }

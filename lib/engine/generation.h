@@ -38,8 +38,9 @@ struct Generation {
   std::vector<std::unique_ptr<balance::Pool>> pools;
   std::vector<FirstBytes*> first_bytes;  // of the pools that hedge by them, else null
   std::vector<std::unique_ptr<AnswerCache>> caches;
-  std::vector<breaker::Circuit> embedder_circuits;  // of each cache; default: it asks nobody
-  std::unique_ptr<Flights> flights;                 // null when there are no caches
+  // Of each cache; default: it asks nobody.
+  std::vector<breaker::Circuit> embedder_circuits, verifier_circuits;
+  std::unique_ptr<Flights> flights;  // null when there are no caches
   std::shared_ptr<Instruments> instruments;
 
   const policy::Plan& plan() const { return policy->plan(); }

@@ -267,6 +267,9 @@ absl::Status Instruments::AddFamilies(uint32_t max_series) {
                           max_series}));
   counter(&families_.cache, "weir.cache.results", "Look-ups in the cache, by why.", "{request}",
           {"result", "reason"});
+  counter(&families_.cache_trials, "weir.cache.trials",
+          "Kept answers that were compared with the backend's instead of given.", "{request}",
+          {"cache", "outcome"});
   counter(&families_.cache_tokens, "weir.cache.saved.tokens", "Tokens that hits did not use.",
           "{token}", {"reason"});
   counter(&families_.cache_cost, "weir.cache.saved.usd", "What hits did not cost.", "{USD}",
@@ -371,6 +374,10 @@ void Instruments::BreakerEvent(std::string_view backend, std::string_view event,
 
 void Instruments::RecordCache(std::string_view result, std::string_view reason) {
   registry_->Increment(families_.cache, {result, reason}, 1);
+}
+
+void Instruments::CacheTrial(std::string_view cache, std::string_view outcome) {
+  registry_->Increment(families_.cache_trials, {cache, outcome}, 1);
 }
 
 void Instruments::CacheSaved(std::string_view reason, uint64_t tokens,

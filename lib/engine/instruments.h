@@ -80,6 +80,8 @@ class Instruments {
   void BreakerEvent(std::string_view backend, std::string_view event, int state);
   // result: "hit" or "miss"; reason: why ("exact", "semantic"; "no_entry", "guard", …).
   void RecordCache(std::string_view result, std::string_view reason);
+  // What trying a kept answer told: "right", "wrong", "lost".
+  void CacheTrial(std::string_view cache, std::string_view outcome);
   // What a hit did not cost.
   void CacheSaved(std::string_view reason, uint64_t tokens, std::optional<uint64_t> micro_usd);
   // Something works less well than it should, or does again.
@@ -90,7 +92,8 @@ class Instruments {
  private:
   struct Families {
     metrics::FamilyId exchange = 0, anomalies = 0, decisions = 0, attempts = 0;
-    metrics::FamilyId breaker_events = 0, breaker_state = 0, cache = 0, cache_tokens = 0;
+    metrics::FamilyId breaker_events = 0, breaker_state = 0, cache = 0, cache_trials = 0,
+                      cache_tokens = 0;
     metrics::FamilyId cache_cost = 0, degraded = 0, overhead = 0;
   };
   absl::Status AddFamilies(uint32_t max_series);

@@ -185,6 +185,7 @@ void TransactionImpl::End(int status) {
   phase_ = Phase::kEnded;
   LeaveLine();
   LandFlight();
+  LoseTrial();
   replied_status_ = status;
   if (!started_mono_ns_) return;  // never decided upon: nothing happened
   TryToMeter([&] {

@@ -3,6 +3,7 @@
 //   admission.cc    route, identity, count
 //   limiting.cc     limits: what it may have, and more on the way
 //   caching.cc      the answer that is known already, and keeping this one
+//   verifying.cc    whether one that was found by meaning may be given
 //   waiting.cc      whose turn it is when a limit lets requests wait
 //   routing.cc      which backend is asked, and which next
 //   forwarding.cc   what is sent to it, and the end of every attempt
@@ -150,7 +151,9 @@ class TransactionImpl : public Transaction, public Recycled {
   std::optional<Action> MakeVector();
   breaker::Circuit EmbedderCircuit() const;
   Action CallEmbedder(const policy::Embedding& embedding);
+  Action BeginCall(uint64_t call_id, Caching::Step step, int64_t deadline_ns);
   bool AwaitsCall(uint64_t call_id) const;
+  bool IsCallOpen() const;
   void TakeVector();
   std::optional<Action> GiveKnown(AnswerCache::Found found);
   void SettleHit(const dialects::KeptAnswer& answer);
@@ -158,6 +161,16 @@ class TransactionImpl : public Transaction, public Recycled {
   void SetCacheHeader();
   size_t KeepsBytes();
   void KeepAnswer();
+
+  // verifying.cc
+  breaker::Circuit VerifierCircuit() const;
+  std::optional<Action> CallVerifier();
+  void TakeVerdict();
+  void RefuseFound(std::string_view said);
+  bool TriesFound(AnswerCache::Found* found);
+  void ReportTrial(learning::Outcome outcome);
+  bool EndTrial(const dialects::KeptAnswer& fresh);
+  void LoseTrial();
 
   // limiting.cc
   std::optional<Action> ApplyLimits();

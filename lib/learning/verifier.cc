@@ -238,7 +238,10 @@ Ticket VerifierImpl::Decide(const Candidate& candidate, Now now) {
     return rules_.max_error_rate < 1 && ServedWrongAtMost(ticket.minute, level) > allowance;
   };
   while (level >= 0 && is_too_much()) --level;
-  if (level < 0) return ticket;
+  if (level < 0) {
+    if (base_level_ < 0) ticket.choice = Choice::kSample;  // the share is all
+    return ticket;
+  }
   ticket.level = static_cast<uint8_t>(level);
   Level& chosen = head_->levels[level];
   if (Read(chosen.is_used) == 0) chosen.is_used.store(1, std::memory_order_relaxed);

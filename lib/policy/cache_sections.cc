@@ -74,6 +74,10 @@ void Compiler::ReadCache(std::string_view name, const Place& place) {
           cache.min_similarity = 1 - distance;
         }},
        {"guards", [&](const Place& at) { ReadGuards(at, &cache.guards); }},
+       {"verifier", [&](const Place& at) { ReadVerifier(at, &cache.verifier); }},
+       {"max_error_rate", [&](const Place& at) { reader_.Share(at, &cache.max_error_rate); }},
+       {"confidence", [&](const Place& at) { reader_.Share(at, &cache.confidence); }},
+       {"verify_share", [&](const Place& at) { reader_.Share(at, &cache.verify_share); }},
        {"partition", [&](const Place& at) { ReadPartition(at, &cache); }, true},
        {"ttl",
         [&](const Place& at) { reader_.Duration(at, kSecond, cache::kMaxTtl, &cache.ttl_ns); }},
@@ -100,6 +104,7 @@ void Compiler::ReadCache(std::string_view name, const Place& place) {
   cache.partition_quota = static_cast<uint32_t>(quota);
   cache.messages = static_cast<uint32_t>(messages);
   cache.max_messages = static_cast<uint32_t>(max_messages);
+  if (cache.max_error_rate < 1 && !place.value["verify_share"]) cache.verify_share = 0.125;
   CheckCache(place, cache);
   plan_.caches.push_back(std::move(cache));
 }
@@ -201,6 +206,47 @@ void Compiler::ReadGuards(const Place& place, meaning::GuardSet* guards) {
   });
 }
 
+void Compiler::ReadVerifier(const Place& place, Verifier* verifier) {
+  verifier->is_set = true;
+  reader_.Object(
+      place,
+      {{"backend",
+        [&](const Place& at) {
+          const auto backend = Reference(at, "backend", NamesOf(plan_.backends));
+          if (!backend) return;
+          verifier->backend = *backend;
+          const Backend& asked = plan_.backends[verifier->backend];
+          if (dialects::SameFamily(asked.dialect, dialects::Dialect::kOpenAi)) return;
+          reader_.Complain(
+              at, Concat({"a verifier is asked in OpenAI's dialect, and the backend \"", asked.name,
+                          "\" speaks \"", dialects::DialectName(asked.dialect), "\""}));
+        },
+        true},
+       {"model", [&](const Place& at) { reader_.String(at, &verifier->model); }, true},
+       {"deadline", [&](const Place& at) {
+          reader_.Duration(at, kMillisecond, kMinute, &verifier->deadline_ns);
+        }}});
+}
+
+// What is promised of the answers that are given, and what has to be tried for it.
+void Compiler::CheckLearning(const Place& place, const Cache& cache) {
+  const auto complain = [&](const char* word, std::string message) {
+    const json::Value at = place.value[word];
+    if (at) reader_.Complain(place.Member(at), std::move(message));
+  };
+  if (cache.max_error_rate == 0) {
+    complain("max_error_rate", "no error at all can only be promised by giving nothing");
+  }
+  if (cache.confidence < 0.5 || cache.confidence == 1) {
+    complain("confidence", "expected a number from 0.5 to 0.999999");
+  }
+  if (cache.max_error_rate == 1) {
+    complain("confidence", R"(without "max_error_rate" nothing is promised)");
+  } else if (cache.verify_share == 0) {
+    complain("verify_share", "an error rate that nobody looks at cannot be promised");
+  }
+}
+
 void Compiler::CheckCache(const Place& place, const Cache& cache) {
   const bool by_meaning = cache.embedding.by != Embedding::By::kNobody;
   const bool similarity = static_cast<bool>(place.value["min_similarity"]);
@@ -209,12 +255,13 @@ void Compiler::CheckCache(const Place& place, const Cache& cache) {
     reader_.Complain(place, R"(expected exactly one of "min_similarity" (higher is stricter) and )"
                             R"("max_distance" (1 - similarity: lower is stricter))");
   }
-  for (const char* word :
-       {"min_similarity", "max_distance", "guards", "messages", "max_messages"}) {
+  for (const char* word : {"min_similarity", "max_distance", "guards", "messages", "max_messages",
+                           "verifier", "max_error_rate", "confidence", "verify_share"}) {
     if (!place.value[word] || by_meaning) continue;
     reader_.Complain(place.Member(place.value[word]),
                      R"(without "embedding" requests are found by their exact key only)");
   }
+  CheckLearning(place, cache);
   const cache::CacheOptions options = cache.Options();
   const uint64_t least = cache::BytesFor(options, 0);
   if (cache.max_bytes < least) {

@@ -60,6 +60,8 @@ class Compiler {
   void ReadEmbedding(const Place& place, Embedding* embedding);
   void ReadPartition(const Place& place, Cache* cache);
   void ReadGuards(const Place& place, meaning::GuardSet* guards);
+  void ReadVerifier(const Place& place, Verifier* verifier);
+  void CheckLearning(const Place& place, const Cache& cache);
   void CheckCache(const Place& place, const Cache& cache);
 
   void ReadMeter(std::string_view name, const Place& place);

@@ -69,6 +69,29 @@ TEST_CASE("a cache is read as it is meant") {
   CHECK(cache::BytesFor(cache.Options(), 0) <= cache.max_bytes);
 }
 
+TEST_CASE("a verifier, and what is promised") {
+  const std::string fields = R"("embedding": "lexical", "min_similarity": 0.8,
+      "partition": "shared", "max_error_rate": 0.02)";
+  const auto plain = Parsed(WithCache(fields));
+  const Cache& cache = plain->plan().caches[0];
+  CHECK(cache.Learns());
+  CHECK(cache.max_error_rate == Approx(0.02));
+  CHECK(cache.confidence == Approx(0.95));
+  CHECK(cache.verify_share == Approx(0.125));
+  CHECK_FALSE(cache.verifier.is_set);
+  const auto all = Parsed(WithCache(fields + R"(, "confidence": 0.99, "verify_share": 0.25,
+      "verifier": {"backend": "e", "model": "small", "deadline": "800ms"})"));
+  const Cache& told = all->plan().caches[0];
+  CHECK(told.confidence == Approx(0.99));
+  CHECK(told.verify_share == Approx(0.25));
+  CHECK(told.verifier.is_set);
+  CHECK(all->plan().backends[told.verifier.backend].name == "e");
+  CHECK(told.verifier.model == "small");
+  CHECK(told.verifier.deadline_ns == 800 * kMillisecond);
+  const auto silent = Parsed(WithCache(R"("partition": "shared")"));
+  CHECK_FALSE(silent->plan().caches[0].Learns());
+}
+
 TEST_CASE("what a cache does not say has a sane default") {
   const auto policy = Parsed(WithCache(R"("partition": "shared")"));
   const Cache& cache = policy->plan().caches[0];
@@ -108,6 +131,29 @@ TEST_CASE("caches that contradict themselves are refused by the field at fault")
        "caches.c.embedding", "lexical"},
       {R"("partition": "shared", "min_similarity": 0.9)", "caches.c.min_similarity",
        "without \"embedding\""},
+      {R"("partition": "shared", "max_error_rate": 0.1)", "caches.c.max_error_rate",
+       "without \"embedding\""},
+      {R"("partition": "shared", "embedding": "lexical", "min_similarity": 0.9,
+          "max_error_rate": 0)",
+       "caches.c.max_error_rate", "giving nothing"},
+      {R"("partition": "shared", "embedding": "lexical", "min_similarity": 0.9,
+          "confidence": 0.9)",
+       "caches.c.confidence", "nothing is promised"},
+      {R"("partition": "shared", "embedding": "lexical", "min_similarity": 0.9,
+          "max_error_rate": 0.1, "confidence": 1)",
+       "caches.c.confidence", "from 0.5"},
+      {R"("partition": "shared", "embedding": "lexical", "min_similarity": 0.9,
+          "max_error_rate": 0.1, "verify_share": 0)",
+       "caches.c.verify_share", "cannot be promised"},
+      {R"("partition": "shared", "embedding": "lexical", "min_similarity": 0.9,
+          "verifier": {"backend": "claude", "model": "m"})",
+       "caches.c.verifier.backend", "OpenAI's dialect"},
+      {R"("partition": "shared", "embedding": "lexical", "min_similarity": 0.9,
+          "verifier": {"backend": "none", "model": "m"})",
+       "caches.c.verifier.backend", "none"},
+      {R"("partition": "shared", "embedding": "lexical", "min_similarity": 0.9,
+          "verifier": {"backend": "e"})",
+       "caches.c.verifier", "\"model\" is missing"},
       {R"("partition": "shared", "guards": "none")", "caches.c.guards", "without \"embedding\""},
       {R"("partition": "shared", "embedding": "lexical", "min_similarity": 0.9,
           "guards": ["nmbers"])",
