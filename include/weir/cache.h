@@ -24,10 +24,10 @@
 //   hash too, which are compared before anything of the row is used.
 // - Vectors are scaled to length 1 and rotated, which changes no similarity but evens out
 //   components far larger than the rest, as real embedders have; then kept as int8 with a scale of
-//   their own. float32 is not kept. The vector asked about is taken as 13-bit integers, so that the similarity
-//   reported is one integer product, the same on every processor. It differs from the true cosine
-//   by at most the length of what rounding cut off the kept vector, about 0.009 at 1536 dimensions,
-//   and in truth, since rounding errors do not line up with anything, by less than
+//   their own. float32 is not kept. The vector asked about is taken as 13-bit integers, so that the
+//   similarity reported is one integer product, the same on every processor. It differs from the
+//   true cosine by at most the length of what rounding cut off the kept vector, about 0.009 at 1536
+//   dimensions, and in truth, since rounding errors do not line up with anything, by less than
 //   Answer::similarity_error, four times their standard deviation: about 0.001. Decisions are by
 //   the similarity reported: a vector nearer to the threshold than its error may fall either way.
 // - A look-up goes over sketches of 256 bits first: signs after a random rotation (the random
