@@ -414,11 +414,12 @@ WEIR_API weir_status weir_txn_header(const weir_txn* txn, uint32_t index, int32_
  * is freed. A negative `ns` is INVALID_ARGUMENT. */
 WEIR_API weir_status weir_txn_add_overhead(weir_txn* txn, int64_t ns, weir_error* error);
 
-/* What was decided and why, as one JSON object: route, consumer, model, attempts, limits, usage
- * with its provenance, status. No credential and no prompt text is in it. May be asked at any time;
- * after REPLY, FINISH, DONE and weir_txn_client_left it is complete. A policy may have it told to
- * clients too, by a header edit ("headers": {"x-weir-explain": true}; up to 4 KiB), and written
- * into the ledger's lines ("ledger": {"explain": true}); both in ASCII. */
+/* What was decided and why, as one JSON object: route, consumer, model, attempts, backends that
+ * took no such request and why, limits, usage with its provenance, status. No credential and no
+ * prompt text is in it. May be asked at any time; after REPLY, FINISH, DONE and
+ * weir_txn_client_left it is complete. A policy may have it told to clients too, by a header edit
+ * ("headers": {"x-weir-explain": true}; up to 4 KiB), and written into the ledger's lines
+ * ("ledger": {"explain": true}); both in ASCII. */
 WEIR_API weir_status weir_txn_explain(const weir_txn* txn, char* buffer, size_t capacity,
                                       size_t* needed, weir_error* error);
 

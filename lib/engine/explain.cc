@@ -2,6 +2,8 @@
 
 #include "base/json.h"
 #include "base/saturating.h"
+#include "base/time.h"
+#include "engine/status.h"
 #include "engine/transaction.h"
 
 namespace weir::engine {
@@ -65,6 +67,29 @@ void WriteCaching(const Caching& caching, json::Writer* writer) {
 
 }  // namespace
 
+// The members of a pool that take no request like this one now.
+void TransactionImpl::WriteResting(uint32_t pool, json::Writer* writer) const {
+  const std::vector<balance::MemberState> states = generation_->pools[pool]->Snapshot(now_);
+  for (size_t member = 0; member < states.size(); ++member) {
+    balance::Availability why = states[member].why;
+    int64_t until_ns = states[member].until_mono_ns;
+    if (states[member].usable) {  // but this model's circuit may be open
+      const breaker::Circuit circuit = CircuitOf(plan().pools[pool].backends[member]);
+      const breaker::Passage passage = generation_->breaker->Check(circuit, now_);
+      if (passage.allowed) continue;
+      const bool asked = generation_->breaker->Get(circuit, now_).trip.asked;
+      why = asked ? balance::Availability::kThrottled : balance::Availability::kTripped;
+      until_ns = passage.retry_at_mono_ns;
+    }
+    writer->BeginObject().Key("backend").String(states[member].name);
+    writer->Key("why").String(ReasonName(why));
+    if (until_ns != balance::kNever) {
+      writer->Key("for_ms").Int(ElapsedNs(now_.mono_ns, until_ns) / kMillisecond);
+    }
+    writer->EndObject();
+  }
+}
+
 std::string TransactionImpl::ExplainInAscii() const { return EscapeNonAscii(Explain()); }
 
 // Of a reply, of the head that is relayed, and of the end of an answer that may still have headers:
@@ -105,7 +130,16 @@ std::string TransactionImpl::Explain() const {
     writer.Key("outcome").String(made.outcome);
     writer.Key("status").Int(made.status).EndObject();
   }
-  writer.EndArray().Key("limits").BeginArray();
+  writer.EndArray();
+  // Who was not asked, and why: how they stand at the last decision. Not before one was to be
+  // asked.
+  if (!tries_.empty()) {
+    writer.Key("resting").BeginArray();
+    WriteResting(request_.route->pool, &writer);
+    if (pool_ != request_.route->pool) WriteResting(pool_, &writer);
+    writer.EndArray();
+  }
+  writer.Key("limits").BeginArray();
   for (const AppliedLimit& applied : limits_) {
     const limits::Verdict& verdict = applied.verdict;
     writer.BeginObject().Key("limit").String(plan().limits[applied.limit].name);

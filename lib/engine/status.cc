@@ -47,22 +47,6 @@ void WriteCircuit(const breaker::Snapshot& circuit, std::string_view model, Now 
   writer->EndObject();
 }
 
-std::string_view ReasonName(balance::Availability why) {
-  switch (why) {
-    case balance::Availability::kUsable:
-      return "usable";
-    case balance::Availability::kTripped:
-      return "tripped";
-    case balance::Availability::kOutOfCapacity:
-      return "out_of_capacity";
-    case balance::Availability::kRefused:
-      return "refused";
-    case balance::Availability::kThrottled:
-      return "throttled";
-  }
-  return "";
-}
-
 std::string_view UnitName(policy::Unit unit) {
   switch (unit) {
     case policy::Unit::kTokens:
@@ -84,6 +68,22 @@ std::string_view UnitName(policy::Unit unit) {
 }
 
 }  // namespace
+
+std::string_view ReasonName(balance::Availability why) {
+  switch (why) {
+    case balance::Availability::kUsable:
+      return "usable";
+    case balance::Availability::kTripped:
+      return "tripped";
+    case balance::Availability::kOutOfCapacity:
+      return "out_of_capacity";
+    case balance::Availability::kRefused:
+      return "refused";
+    case balance::Availability::kThrottled:
+      return "throttled";
+  }
+  return "";
+}
 
 void WriteBackends(const Generation& generation, Now now, json::Writer* writer) {
   const std::vector<breaker::Snapshot> circuits = generation.breaker->List(now);

@@ -8,6 +8,9 @@
 
 namespace weir::engine {
 
+// Why a member of a pool takes no request: "tripped".
+std::string_view ReasonName(balance::Availability why);
+
 // "backends": the circuits of each, one or one for each model, and the state of the worst.
 void WriteBackends(const Generation& generation, Now now, json::Writer* writer);
 

@@ -322,6 +322,7 @@ class TransactionImpl : public Transaction, public Recycled {
   void RemoveHeader(std::string_view name);
   void SetExplainHeader(const Action& action);
   std::string ExplainInAscii() const;
+  void WriteResting(uint32_t pool, json::Writer* writer) const;
   void SetRetryHeaders(int64_t retry_after_ns);
   void SetLimitHeaders();
   dialects::Dialect ClientDialect() const;

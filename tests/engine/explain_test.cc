@@ -127,6 +127,26 @@ TEST_CASE("what is too long for a line is left out, and the line stays whole") {
   CHECK(reader.Read(line, &exchange));
 }
 
+TEST_CASE("who rests is told, and why") {
+  auto engine = MakeEngine();
+  auto refused = Ask(*engine, "vk-nobody");
+  REQUIRE(Decide(*refused, At(0)).kind == ActionKind::kReply);
+  CHECK(refused->Explain().find("resting") == std::string::npos);
+  auto first = Ask(*engine, "vk-red");
+  REQUIRE(Decide(*first, At(0)).kind == ActionKind::kForward);
+  CHECK(first->Explain().find(R"("resting":[])") != std::string::npos);
+  REQUIRE(Fail(*first, At(1), 429, "7").kind == ActionKind::kForward);
+  CHECK(first->Explain().find(R"("resting":[{"backend":"a","why":"throttled","for_ms":7000}])") !=
+        std::string::npos);
+  Fail(*first, At(2), 429, "9");
+  auto second = Ask(*engine, "vk-red");
+  REQUIRE(Decide(*second, At(1002)).status == 503);
+  INFO(second->Explain());
+  CHECK(second->Explain().find(R"({"backend":"a","why":"throttled","for_ms":5999},)"
+                               R"({"backend":"b","why":"throttled","for_ms":8000}])") !=
+        std::string::npos);
+}
+
 TEST_CASE("a limit in the shadow is told as one") {
   Setup setup;
   setup.more_limits =
