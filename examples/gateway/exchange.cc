@@ -40,6 +40,22 @@ void PassBytesAsTheyAre(const httplib::Request& request) {
   }
 }
 
+// Tells weir its own time: that from here to the end of the block.
+class Measured {
+ public:
+  explicit Measured(weir_txn* txn) : txn_(txn) {}
+  ~Measured() {
+    const std::chrono::nanoseconds took = steady_clock::now() - since_;
+    weir_txn_add_overhead(txn_, took.count(), nullptr);
+  }
+  Measured(const Measured&) = delete;
+  Measured& operator=(const Measured&) = delete;
+
+ private:
+  weir_txn* const txn_;
+  const steady_clock::time_point since_ = steady_clock::now();
+};
+
 steady_clock::time_point DeadlineOf(const weir_action& action) {
   return action.deadline_mono_ns == 0 ? steady_clock::time_point::max()
                                       : AtMono(action.deadline_mono_ns);
@@ -112,6 +128,7 @@ bool Exchange::Begin() {
   weir_error error = NewError();
   if (!Check(weir_txn_new(shared_->engine, &txn, &error), error)) return false;
   txn_.reset(txn);
+  const Measured measured(txn);
   const std::string& method = request_.method;
   const std::string& target = request_.target;
   const std::string& client = request_.remote_addr;
@@ -136,6 +153,7 @@ bool Exchange::FeedBody(const httplib::ContentReader* body, httplib::Response* r
   weir_error error = NewError();
   const auto feed = [&](const char* bytes, size_t size) {
     if (!refused && fed) {
+      const Measured measured(txn_.get());
       fed = Check(weir_txn_request_body(txn_.get(), bytes, size, &error), error);
     }
     return true;
@@ -155,15 +173,19 @@ bool Exchange::Next(weir_action* action) {
   *action = NewAction();
   weir_error error = NewError();
   const weir_now now = Now();
+  const Measured measured(txn_.get());
   return Check(weir_txn_next(txn_.get(), &now, action, &error), error);
 }
 
 bool Exchange::FeedEvent(UpstreamEvent event) {
   event_ = std::move(event);
+  using Kind = UpstreamEvent::Kind;
+  if (event_.kind == Kind::kEnd || event_.kind == Kind::kFailed) attempt_.reset();
+  const Measured measured(txn_.get());
   weir_error error = NewError();
   weir_status status = WEIR_OK;
   switch (event_.kind) {
-    case UpstreamEvent::Kind::kHead:
+    case Kind::kHead:
       status = weir_txn_response_head(txn_.get(), event_.status, &error);
       for (const auto& [name, value] : event_.headers) {
         if (status != WEIR_OK) break;
@@ -171,15 +193,13 @@ bool Exchange::FeedEvent(UpstreamEvent event) {
                                           value.size(), &error);
       }
       break;
-    case UpstreamEvent::Kind::kBody:
+    case Kind::kBody:
       status = weir_txn_response_body(txn_.get(), event_.bytes.data(), event_.bytes.size(), &error);
       break;
-    case UpstreamEvent::Kind::kEnd:
-      attempt_.reset();
+    case Kind::kEnd:
       status = weir_txn_response_end(txn_.get(), &error);
       break;
-    case UpstreamEvent::Kind::kFailed:
-      attempt_.reset();
+    case Kind::kFailed:
       upstream_failed_ = true;
       status = weir_txn_response_failed(txn_.get(), event_.failure, &error);
       break;
