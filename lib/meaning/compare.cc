@@ -84,6 +84,7 @@ class Comparison {
     if (On(Guard::kNumbers) && !Numbers()) return verdict_;
     if (On(Guard::kDates) && !Dates()) return verdict_;
     if ((On(Guard::kNegation) || On(Guard::kOpposites)) && !Polarity()) return verdict_;
+    if (On(Guard::kOpposites) && !FormsAgree()) return verdict_;
     if (On(Guard::kOrder) && !OrderAgrees()) return verdict_;
     if (On(Guard::kQuestion) && !Questions()) return verdict_;
     if (On(Guard::kQuotes) && !Marked(Guard::kQuotes)) return verdict_;
@@ -164,11 +165,10 @@ class Comparison {
     return low_a <= high_b && low_b <= high_a;
   }
 
+  bool IsLong() const { return a_.packed.words() > kManyWords && b_.packed.words() > kManyWords; }
+
   // Long texts have words of both sides by chance: there a common one will do.
-  bool SameSides(uint64_t a, uint64_t b) const {
-    const bool longer = a_.packed.words() > kManyWords && b_.packed.words() > kManyWords;
-    return longer ? (a & b) != 0 : a == b;
-  }
+  bool SameSides(uint64_t a, uint64_t b) const { return IsLong() ? (a & b) != 0 : a == b; }
 
   // A text can be read as it stands, its negations counted, or with each negation joined to the
   // opposite behind it: "not allowed" is "forbidden". They agree when they do in one reading.
@@ -201,6 +201,32 @@ class Comparison {
     return Refuse(Guard::kOpposites, asked, stored);
   }
 
+  // "Unpaid" here, "paid" there: unless one of the two says "not" besides.
+  bool FormsAgree() {
+    if (a_.packed.sure() != b_.packed.sure()) return true;
+    const std::string_view a = Turned(a_, b_), b = Turned(b_, a_);
+    return (a.data() == nullptr && b.data() == nullptr) || Refuse(Guard::kOpposites, a, b);
+  }
+
+  // The first word that is by its form the opposite of one which the other text has and its own
+  // has not, while the other has not it; null when there is none.
+  static std::string_view Turned(const Side& text, const Side& other) {
+    const Range facts = text.Of(Guard::kOpposites), others = other.Of(Guard::kOpposites);
+    for (size_t i = facts.end; i > facts.begin; --i) {
+      if ((facts.text->Key(i - 1) & 0xFFFFFF) != kFormAxis) break;
+      const uint64_t value = facts.text->Value(i - 1);
+      const auto opposite = static_cast<uint16_t>(value >> kFormShift);
+      if (!other.packed.HasShort(opposite) || text.packed.HasShort(opposite)) continue;
+      bool is_in_both = false;
+      for (size_t j = others.end; j > others.begin && !is_in_both; --j) {
+        if (others.text->Key(j - 1) != facts.text->Key(i - 1)) break;
+        is_in_both = others.text->Value(j - 1) == value;
+      }
+      if (!is_in_both) return facts.text->Fact(i - 1).piece;
+    }
+    return {};
+  }
+
   // An exchange: one word went from the first side to the second, another the way back.
   bool OrderAgrees() {
     std::string_view there, back;
@@ -209,7 +235,20 @@ class Comparison {
       if (a.plain == 2 && b.plain == 1) back = b.piece;
       return there.empty() || back.empty();
     });
-    return there.empty() || back.empty() || Refuse(Guard::kOrder, there, back);
+    if (!there.empty() && !back.empty()) return Refuse(Guard::kOrder, there, back);
+    const uint64_t frame = Whole(a_, kFrameAxis);
+    const bool is_same_frame = frame != 0 && frame == Whole(b_, kFrameAxis);
+    return !is_same_frame || Whole(a_, kSequenceAxis) == Whole(b_, kSequenceAxis) ||
+           Refuse(Guard::kOrder, {}, {});
+  }
+
+  // The one value of a whole text on such an axis; 0 when it has none. They are the last two.
+  static uint64_t Whole(const Side& side, uint32_t axis) {
+    const Range facts = side.Of(Guard::kOrder);
+    for (size_t i = facts.end; i > facts.begin && i + 2 > facts.end; --i) {
+      if ((facts.text->Key(i - 1) & 0xFFFFFF) == axis) return facts.text->Value(i - 1);
+    }
+    return 0;
   }
 
   bool Questions() {
@@ -245,20 +284,30 @@ class Comparison {
   }
 
   bool NamesAgree() {
-    const std::string_view a = Missing(a_.Of(Guard::kNames), b_);
-    const std::string_view b = Missing(b_.Of(Guard::kNames), a_);
-    return (a.data() == nullptr && b.data() == nullptr) || Refuse(Guard::kNames, a, b);
+    const std::string_view a = Missing(a_.Of(Guard::kNames), b_, 0);
+    const std::string_view b = Missing(b_.Of(Guard::kNames), a_, 0);
+    if (a.data() != nullptr || b.data() != nullptr) return Refuse(Guard::kNames, a, b);
+    // A rare word may be another way to say a common one; two that the other text has not are two
+    // names.
+    const std::string_view rare_a = Missing(a_.Of(Guard::kNames), b_, kRareAxis);
+    if (rare_a.data() == nullptr || IsLong()) return true;
+    const std::string_view rare_b = Missing(b_.Of(Guard::kNames), a_, kRareAxis);
+    return rare_b.data() == nullptr || Refuse(Guard::kNames, rare_a, rare_b);
   }
 
-  // The first name that is not among the words of `text`, nor, as long texts do not keep all
-  // words, among its names; null when there is none.
-  static std::string_view Missing(Range names, const Side& text) {
+  // The first name on an axis that is not among the words of `text`, nor, as long texts do not keep
+  // all words, among its names; null when there is none.
+  static std::string_view Missing(Range names, const Side& text, uint32_t axis) {
     const Range others = text.Of(Guard::kNames);
     size_t j = others.begin;
+    const auto is_other = [&](const Range& r, size_t i) {
+      return (r.text->Key(i) & 0xFFFFFF) != axis;
+    };
     for (size_t i = names.begin; i < names.end; ++i) {
+      if (is_other(names, i)) continue;
       const uint64_t value = names.text->Value(i);
       if (text.packed.HasWord(value)) continue;
-      while (j < others.end && others.text->Value(j) < value) ++j;
+      while (j < others.end && (is_other(others, j) || others.text->Value(j) < value)) ++j;
       if (j == others.end || others.text->Value(j) != value) return names.text->Fact(i).piece;
     }
     return {};

@@ -203,7 +203,7 @@ class DateFinder {
           if (Text(i) == "noon" || Text(i) == "midday" || Text(i) == "midnight") {
             return Emit(kTimeOfDay, Text(i) == "midnight" ? 0 : 720, i, i);
           }
-          return Emit(kRelative, e.side, i, i);
+          return Emit(kRelative, e.side + (IsDayBeyond(i) ? kBeyond : 0), i, i);
         case kWhich:
           return WhichAt(i, e.side);
         default:
@@ -246,6 +246,13 @@ class DateFinder {
     if (!Is(i, Lexeme::kWord) || !At(i).Has(Lexeme::kGlued)) return false;
     const std::string_view text = Text(i);
     return text == "st" || text == "nd" || text == "rd" || text == "th";
+  }
+
+  // "The day after tomorrow", "the day before yesterday".
+  static constexpr uint64_t kBeyond = 50;
+  bool IsDayBeyond(size_t i) const {
+    if (i < 2 || !Is(i - 1, Lexeme::kWord) || !Is(i - 2, Lexeme::kWord)) return false;
+    return Text(i - 2) == "day" && (Text(i - 1) == "after" || Text(i - 1) == "before");
   }
 
   void WhichAt(size_t i, uint16_t which) {

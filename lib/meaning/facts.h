@@ -61,6 +61,7 @@ Language GuessLanguage(const Scan& scan);
 void FindDates(const Scan& scan, Facts* facts);
 void FindNumbers(const Scan& scan, Facts* facts);
 void FindOpposites(const Scan& scan, Facts* facts);  // and negations, questions
+void FindForms(const Scan& scan, Facts* facts);
 void FindOrder(const Scan& scan, Facts* facts);
 void FindQuotes(const Scan& scan, Facts* facts);
 void FindCode(const Scan& scan, Facts* facts);

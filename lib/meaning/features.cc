@@ -182,6 +182,7 @@ Features Features::Of(std::string_view text) {
   FindDates(scan, &facts);
   FindNumbers(scan, &facts);
   FindOpposites(scan, &facts);
+  FindForms(scan, &facts);
   FindOrder(scan, &facts);
   FindQuotes(scan, &facts);
   FindCode(scan, &facts);

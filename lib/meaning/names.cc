@@ -1,7 +1,12 @@
 // Names: capitalised words inside sentences, identifiers, links, and words known to be names also
 // in lower case.
 
+#include <array>
+
+#include "meaning/common_words.h"
 #include "meaning/facts.h"
+#include "meaning/letters.h"
+#include "meaning/packed.h"
 #include "meaning/word_table.h"
 
 namespace weir::meaning {
@@ -93,6 +98,8 @@ class NameFinder {
     // A title, or shouting: capitals say nothing. In German, nouns have them.
     capitals_tell_ = capitals < 4 || 4 * capitals < 3 * words;
     nouns_have_capitals_ = facts->language == Language::kGerman;
+    rarity_tells_ = facts->language == Language::kEnglish ||
+                    (facts->language == Language::kUnknown && HasCommonWord());
   }
 
   void Run() {
@@ -145,15 +152,48 @@ class NameFinder {
 
   void EmitKnown(const Lexeme& x) {
     const uint64_t known = KnownName(x);
-    if (known == 0) return;
+    if (known == 0) return EmitRare(x);
     // At a sentence's start every word has a capital.
     const bool plain = !x.Has(Lexeme::kCapital) || x.Has(Lexeme::kStart);
     if (plain && CommonWords().First(x.hash) != nullptr) return;
     Emit(known, x, x);
   }
 
-  void Emit(uint64_t value, const Lexeme& first, const Lexeme& last) {
-    Fact fact{Guard::kNames, 0, value};
+  bool HasCommonWord() const {
+    for (const Lexeme& x : scan_.lexemes) {
+      const bool is_long = x.kind == Lexeme::kWord && x.folded_size >= kLeastRareBytes;
+      if (is_long && !IsFunctionWord(x.hash) && IsCommonWord(x.stem)) return true;
+    }
+    return false;
+  }
+
+  // "Recalculate", "preorder", "multithreaded".
+  static bool IsMadeOfCommon(std::string_view word) {
+    constexpr std::string_view kBefore[] = {"re",    "un",  "non",   "pre",   "over",
+                                            "under", "out", "multi", "inter", "sub",
+                                            "super", "dis", "mis",   "de"};
+    std::array<char, kLongestMade> buffer;
+    if (word.size() > kLongestMade) return false;
+    for (const std::string_view before : kBefore) {
+      if (word.size() < before.size() + kLeastRareBytes) continue;
+      if (word.substr(0, before.size()) != before) continue;
+      if (IsCommonWord(WordHash(Stem(word.substr(before.size()), buffer.data())))) return true;
+    }
+    return false;
+  }
+
+  // A word that hardly any text has: "tallinn", "sertraline".
+  void EmitRare(const Lexeme& x) {
+    if (!rarity_tells_ || x.kind != Lexeme::kWord || x.folded_size < kLeastRareBytes) return;
+    if (IsFunctionWord(x.hash) || KnownMeaning(x) != 0 || IsCommonWord(x.stem)) return;
+    for (const char c : scan_.Folded(x)) {
+      if (c < 'a' || c > 'z') return;
+    }
+    if (!IsMadeOfCommon(scan_.Folded(x))) Emit(WordKey(x), x, x, kRareAxis);
+  }
+
+  void Emit(uint64_t value, const Lexeme& first, const Lexeme& last, uint32_t axis = 0) {
+    Fact fact{Guard::kNames, axis, value};
     fact.begin = first.begin;
     fact.end = last.end;
     facts_->facts.push_back(fact);
@@ -161,7 +201,8 @@ class NameFinder {
 
   const Scan& scan_;
   Facts* facts_;
-  bool capitals_tell_ = true, nouns_have_capitals_ = false;
+  static constexpr uint32_t kLeastRareBytes = 4, kLongestMade = 40;
+  bool capitals_tell_ = true, nouns_have_capitals_ = false, rarity_tells_ = false;
 };
 
 }  // namespace

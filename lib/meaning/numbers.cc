@@ -430,15 +430,21 @@ class NumberFinder {
       ++i;
     }
     if (!Is(i, Lexeme::kWord)) return degree ? Unit{kDegrees, 1, 0} : Unit{};
-    if (degree || At(i).Has(Lexeme::kGlued)) {
+    if (degree || At(i).Has(Lexeme::kGlued) || IsScale(i)) {
       if (const Table::Entry* e = GluedTable().First(At(i).hash)) {
         *end = i + 1;
-        return Glued(e->side, degree);
+        return Glued(e->side, degree || IsScale(i));
       }
     }
     if (const Table::Entry* e = UnitTable().First(At(i).hash)) return WithUnit(i, *e, end);
     if (const Table::Entry* e = UnitTable().First(PluralLess(i))) return WithUnit(i, *e, end);
     return {};
+  }
+
+  // "180 C", "350 F".
+  bool IsScale(size_t i) const {
+    return At(i).Has(Lexeme::kCapital) &&
+           (scan_.Folded(At(i)) == "c" || scan_.Folded(At(i)) == "f");
   }
 
   uint64_t PluralLess(size_t i) const {

@@ -9,7 +9,7 @@
 namespace weir::meaning {
 namespace {
 
-using Table = WordTable<4096>;
+using Table = WordTable<8192>;
 const Table& Opposites() {
   static const Table table(kOpposites, Table::kStems);
   return table;
@@ -100,6 +100,7 @@ class OppositeFinder {
     const Lexeme* next = i + 1 < scan_.lexemes.size() ? &scan_.lexemes[i + 1] : nullptr;
     const Lexeme* before = i > 0 ? &scan_.lexemes[i - 1] : nullptr;
     Question(x, next);
+    TooMuch(i, x);
     if (Negation(i, x, before, next)) return;
     Opposites().Find(x.stem, [&](const Table::Entry& e) { Emit(e.group, e.side, x, x); });
     if (ParticleVerbs().First(x.stem) != nullptr) {
@@ -128,6 +129,13 @@ class OppositeFinder {
     fact.begin = x.begin;
     fact.end = x.end;
     facts_->facts.push_back(fact);
+  }
+
+  // "Too large to fit": as good as "does not fit".
+  void TooMuch(size_t i, const Lexeme& x) {
+    if (scan_.Folded(x) != "too" || i + 2 >= scan_.lexemes.size()) return;
+    const Lexeme& to = scan_.lexemes[i + 2];
+    if (to.kind == Lexeme::kWord && scan_.Folded(to) == "to") ++facts_->negations.maybe;
   }
 
   bool Negation(size_t i, const Lexeme& x, const Lexeme* before, const Lexeme* next) {

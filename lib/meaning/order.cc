@@ -1,6 +1,11 @@
-// Which side of a relation a word is on: from Paris to London, faster than Java, 10 minus 3.
+// Which side of a relation a word is on: from Paris to London, faster than Java, 10 minus 3; and
+// the order of all words, for texts that have the same ones.
+
+#include <algorithm>
+#include <vector>
 
 #include "meaning/facts.h"
+#include "meaning/packed.h"
 #include "meaning/word_table.h"
 
 namespace weir::meaning {
@@ -101,8 +106,98 @@ class OrderFinder {
   int expected_ = -1;
 };
 
+// The frame of a text, "did the _ _ the _", and how its words fill it. Between two of the same
+// frame and the same words, the order is what differs: who bit whom. Words in a row may change
+// places in a text of keywords, which does not begin with a function word, and so may those that
+// "and" or a comma joins.
+class SequenceFinder {
+ public:
+  SequenceFinder(const Scan& scan, Facts* facts) : scan_(scan), facts_(facts) {}
+
+  void Run() {
+    if (scan_.lexemes.size() > kMostLexemes) return;
+    for (size_t i = 0; i < scan_.lexemes.size(); ++i) {
+      const Lexeme& x = scan_.lexemes[i];
+      // Dates and numbers with units have an order of their own.
+      if (facts_->used[i]) continue;
+      if (x.kind == Lexeme::kSymbol) {
+        if (scan_.Source(x) == ",") joins_ = !run_.empty();
+      } else if (IsFunction(x)) {
+        Function(x);
+      } else {
+        Content(x);
+      }
+    }
+    EndRun();
+    if (functions_ == 0 || contents_ < 2) return;
+    Emit(kFrameAxis, frame_ + bag_);
+    Emit(kSequenceAxis, sequence_);
+  }
+
+ private:
+  static constexpr size_t kMostLexemes = 48;
+
+  // "Man" is a pronoun in German only.
+  bool IsFunction(const Lexeme& x) const {
+    if (x.kind != Lexeme::kWord || !IsFunctionWord(x.hash)) return false;
+    return facts_->language == Language::kGerman || scan_.Folded(x) != "man";
+  }
+
+  void Function(const Lexeme& x) {
+    constexpr std::string_view kJoining[] = {"and", "or", "vs", "versus", "und", "oder",
+                                             "et",  "ou", "y",  "o",      "e"};
+    if (contents_ == 0) begins_with_function_ = true;
+    ++functions_;
+    frame_ = PairHash(frame_, x.hash);
+    const bool is_joining =
+        std::find(std::begin(kJoining), std::end(kJoining), scan_.Folded(x)) != std::end(kJoining);
+    if (is_joining) {
+      joins_ = !run_.empty();
+    } else {
+      EndRun();
+    }
+  }
+
+  void Content(const Lexeme& x) {
+    const uint64_t name = x.kind == Lexeme::kWord ? KnownName(x) : 0;
+    const uint64_t word = name != 0 ? name : x.stem;
+    ++contents_;
+    frame_ = PairHash(frame_, 1);
+    bag_ += word * 0x9e3779b97f4a7c15u;
+    // What is joined is in no order: its sum stands for it.
+    if (joins_ && !run_.empty()) {
+      run_.back() += word;
+    } else {
+      run_.push_back(word);
+    }
+    joins_ = false;
+  }
+
+  void EndRun() {
+    if (!begins_with_function_) std::sort(run_.begin(), run_.end());
+    for (const uint64_t word : run_) sequence_ = PairHash(sequence_, word);
+    sequence_ = PairHash(sequence_, 1);
+    run_.clear();
+    joins_ = false;
+  }
+
+  void Emit(uint32_t axis, uint64_t value) {
+    facts_->facts.push_back({Guard::kOrder, axis, value & ~uint64_t{63}});
+  }
+
+  const Scan& scan_;
+  Facts* facts_;
+  std::vector<uint64_t> run_;
+  size_t functions_ = 0, contents_ = 0;
+  bool begins_with_function_ = false, joins_ = false;
+  uint64_t frame_ = 0, bag_ = 0, sequence_ = 0;
+};
+
 }  // namespace
 
-void FindOrder(const Scan& scan, Facts* facts) { OrderFinder(scan, facts).Run(); }
+void FindOrder(const Scan& scan, Facts* facts) {
+  OrderFinder(scan, facts).Run();
+  SequenceFinder(scan, facts).Run();
+}
 
 }  // namespace weir::meaning

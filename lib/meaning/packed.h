@@ -15,12 +15,21 @@
 
 namespace weir::meaning {
 
-inline constexpr uint8_t kVersion = 1;
+inline constexpr uint8_t kVersion = 2;
 inline constexpr size_t kHeaderBytes = 24;
 inline constexpr size_t kFactBytes = 16;
 
 // Axis of the words inside quotations and inline code.
 inline constexpr uint32_t kInnerWord = 2;
+
+// Axis of words whose form makes them opposites: the ShortHash of the word that each is the
+// opposite of, above kFormShift bits of side 0.
+inline constexpr uint32_t kFormAxis = 0xFFFFFF;
+inline constexpr int kFormShift = 6;
+// Axes of a whole text's order: its words, in any order and behind its frame; and in their own.
+inline constexpr uint32_t kFrameAxis = 0xFFFFFE, kSequenceAxis = 0xFFFFFD;
+// Axis of words of names that are hardly any text's, and so perhaps names.
+inline constexpr uint32_t kRareAxis = 1;
 
 inline uint16_t Load16(const char* p) {
   const auto* u = reinterpret_cast<const unsigned char*>(p);
@@ -65,8 +74,8 @@ class Packed {
   uint16_t Word(size_t i) const {
     return Load16(bytes_.data() + kHeaderBytes + kFactBytes * facts() + 2 * i);
   }
-  bool HasWord(uint64_t hash) const {
-    const uint16_t wanted = ShortHash(hash);
+  bool HasWord(uint64_t hash) const { return HasShort(ShortHash(hash)); }
+  bool HasShort(uint16_t wanted) const {
     size_t low = 0, high = words();
     while (low < high) {
       const size_t middle = (low + high) / 2;

@@ -126,9 +126,50 @@ TEST_CASE("order, questions, quotations, code, names, languages") {
   });
 }
 
+TEST_CASE("opposites by their form") {
+  CheckRows({
+      {"Is the tax deductible?", "Is the tax non-deductible?", "negation"},
+      {"Was the result expected?", "Was the result unexpected?", "opposites"},
+      {"Was the result unexpected?", "Was the result not expected?", ""},
+      {"Is it unclear?", "Is it not clear?", ""},
+      {"Was the result unexpected?", "Was the unexpected result good?", ""},
+      {"Should we encourage it?", "Should we discourage it?", "opposites"},
+      {"Do they overestimate it?", "Do they underestimate it?", "opposites"},
+      {"Was he careful?", "Was he careless?", "opposites"},
+      {"Who pays the trainer?", "Who pays the trainee?", "opposites"},
+      {"List my uncles", "List my cles and uncles", ""},
+      {"The file is too large to open", "The file is so large that it does not open", ""},
+  });
+}
+
+TEST_CASE("who does it to whom: the same words in the same frame") {
+  CheckRows({
+      {"Can a fox outrun a hare?", "Can a hare outrun a fox?", "order"},
+      {"Did the man see the dog?", "Did the dog see the man?", "order"},
+      {"Did Rome conquer Carthage?", "Did Carthage conquer Rome?", "order"},
+      {"What do cats and dogs eat?", "What do dogs and cats eat?", ""},
+      {"How are foxes, cats and dogs fed?", "How are dogs, cats and foxes fed?", ""},
+      {"weather in paris tomorrow", "tomorrow weather in paris", ""},
+      {"What happened on 20 July 1969?", "What happened on July 20, 1969?", ""},
+      {"How can a list be sorted in Python?", "In Python, how can a list be sorted?", ""},
+  });
+}
+
+TEST_CASE("rare words are names in lower case too") {
+  CheckRows({
+      {"weather in tallinn", "weather in vilnius", "names"},
+      {"side effects of sertraline", "side effects of bupropion", "names"},
+      {"side effects of sertraline", "what side effects does sertraline have", ""},
+      {"how do i fix a laptop", "how do i repair a notebook", ""},
+      {"recalculate the total", "recompute the total", ""},
+      {"Forecast for tomorrow", "Forecast for the day after tomorrow", "dates"},
+      {"Heat it to 180 C", "Heat it to 180 F", "numbers"},
+  });
+}
+
 TEST_CASE("one word for another is refused when asked for") {
-  CHECK(Refusal("Did the court convict him?", "Did the court acquit him?") == "");
-  CHECK(Refusal("Did the court convict him?", "Did the court acquit him?", kAllGuards) == "words");
+  CHECK(Refusal("Is the landing smooth?", "Is the landing bumpy?") == "");
+  CHECK(Refusal("Is the landing smooth?", "Is the landing bumpy?", kAllGuards) == "words");
   CHECK(Refusal("Did the court convict him?", "Has the court convicted him?", kAllGuards) == "");
   CHECK(Refusal("run 5 km", "run 5 kilometres", kAllGuards) == "");
 }

@@ -47,7 +47,8 @@ void Judge(Pair* p) {
 
 // "pairs.jsonl": tables and rules were corrected by it. "pairs_unseen.jsonl": written afterwards by
 // the same hand, with words that were thought not to be in the tables; it led to one correction (a
-// negation before a colour) and to guard "words", and no word was added for it.
+// negation before a colour) and to guard "words". Of its opposites most have come into the table
+// since, with the commonest antonyms of English: it is no longer unseen.
 std::vector<Pair> HandMade(const std::string& name = "pairs.jsonl") {
   const auto text = testing::ReadFile(testing::SourcePath("tests/meaning/" + name));
   REQUIRE(text.has_value());
@@ -131,12 +132,24 @@ TEST_CASE("hand-made pairs: opposites are refused, paraphrases pass") {
   CHECK(100 * totals.same.refused <= 5 * totals.same.all);
 }
 
-// Far from the promise: this is what the guards do with words that nobody put into a table.
-TEST_CASE("hand-made pairs that no rule was made for") {
+TEST_CASE("hand-made pairs that no rule was made for at first") {
   const std::vector<Pair> pairs = HandMade("pairs_unseen.jsonl");
   const Totals totals = PrintRefusals(pairs);
   PrintSimilarities(pairs);
-  CHECK(100 * totals.differ.refused >= 65 * totals.differ.all);
+  CHECK(100 * totals.differ.refused >= 95 * totals.differ.all);
+  CHECK(100 * totals.same.refused <= 5 * totals.same.all);
+}
+
+// "pairs_templates.jsonl": written before the rules for forms of words, rare words and word order
+// were, which were then made to be general and measured by it: 58 of the 136 that differ were
+// refused before, half of the opposites being antonyms drawn at random from a dictionary. None of
+// those was put into the table since.
+TEST_CASE("hand-made pairs by other templates") {
+  const std::vector<Pair> pairs = HandMade("pairs_templates.jsonl");
+  REQUIRE(pairs.size() >= 150);
+  const Totals totals = PrintRefusals(pairs);
+  PrintSimilarities(pairs);
+  CHECK(100 * totals.differ.refused >= 77 * totals.differ.all);
   CHECK(100 * totals.same.refused <= 5 * totals.same.all);
 }
 
@@ -162,12 +175,14 @@ TEST_CASE("recorded paraphrases: few are refused") {
   for (const auto& [guard, count] : refusals) std::cout << ", " << guard << ' ' << count;
   std::cout << "\n";
   CHECK(all >= 500);
-  CHECK(100 * refused <= 20 * all);
+  CHECK(100 * refused <= 5 * all);
 }
 
 TEST_CASE("hand-made pairs: the wrongly judged", "[.list]") {
   std::vector<Pair> pairs = HandMade();
-  for (const Pair& p : HandMade("pairs_unseen.jsonl")) pairs.push_back(p);
+  for (const char* more : {"pairs_unseen.jsonl", "pairs_templates.jsonl"}) {
+    for (const Pair& p : HandMade(more)) pairs.push_back(p);
+  }
   for (const Pair& p : pairs) {
     if (p.same == p.allowed || p.kind == "topic") continue;
     std::cout << p.kind << (p.same ? " refused by " + std::string(GuardName(p.guard)) : " allowed")
