@@ -18,6 +18,17 @@
 //     cache->Insert({"team-red", key, vector, answer_text, 3600 * weir::kSecond, embedder}, now);
 //   }
 //
+// Who has a judgement of his own (weir/meaning.h, say) looks up tentatively, refuses what does not
+// do and asks for the next best:
+//
+//   query.is_tentative = true;
+//   auto answer = cache->Lookup(query, now, &value);
+//   if (answer.found == weir::cache::Found::kSemantic && !IsGood(value)) {
+//     query.exclude = {&answer.entry, 1};
+//     ...look up again...
+//   }
+//   cache->Confirm(answer, is_given);
+//
 // How it is kept:
 // - Partitions are apart by structure: the rows of each hang in blocks of its own, and a look-up
 //   reads no other partition's blocks. Each row carries 64 bits of its partition's keyed 128-bit
@@ -119,6 +130,9 @@ struct Query {
   double min_similarity = 1;            // cosine, -1 … 1; more than 1 finds by the exact key only
   Embedder embedder = {};
   bool is_probe = false;  // another look-up for the same request may follow: a miss is not counted
+  // Whoever asks judges what is found before it is used: nothing is counted until Confirm.
+  bool is_tentative = false;
+  absl::Span<const EntryId> exclude = {};  // not found by meaning: those that were refused; a few
   uint32_t max_value_bytes = kMaxValueBytes;  // a longer one is found, but neither copied nor
                                               // counted: whoever asks comes again
 };
@@ -135,11 +149,12 @@ enum class Miss : uint8_t {
   kWrongDimension,  // the vector has not as many dimensions as the cache
   kBadVector,       // a vector of zeros, or with a NaN or an infinity
   kRaced,           // writers were faster, three times in a row
+  kRefused,         // something was found, and whoever asked refused it: of Confirm
 };
-inline constexpr int kMissReasons = 9;
+inline constexpr int kMissReasons = 10;
 
 // "none", "no_vector", "empty_partition", "below_threshold", "expired", "other_embedder",
-// "wrong_dimension", "bad_vector", "raced".
+// "wrong_dimension", "bad_vector", "raced", "refused".
 std::string_view MissName(Miss miss);
 
 struct Answer {
@@ -197,6 +212,11 @@ class Cache {
   // The value of the key, else of the most similar vector that reaches min_similarity, copied to
   // `value` (which is otherwise left alone). A hit counts as use. Takes no lock.
   virtual Answer Lookup(const Query& query, Now now, std::string* value) = 0;
+
+  // Says what became of the answer of a tentative look-up, once for however many were made for one
+  // request: a hit that was given is counted, and counts as use; one that was refused is a miss.
+  // Misses are counted for what they are.
+  virtual void Confirm(const Answer& answer, bool is_given) = 0;
 
   // Keeps a value, in place of the one of the same partition and key if there is one. Others give
   // way if need be. INVALID_ARGUMENT: something is out of range, or the vector is not of this

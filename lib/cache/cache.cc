@@ -36,6 +36,7 @@ class SegmentCache final : public Cache {
   ~SegmentCache() override { delete centre_.load(std::memory_order_acquire); }
 
   Answer Lookup(const Query& query, Now now, std::string* value) override;
+  void Confirm(const Answer& answer, bool is_given) override;
   absl::StatusOr<EntryId> Insert(const Entry& entry, Now now) override;
   bool Touch(EntryId entry, int64_t ttl_ns, Now now) override;
   bool Remove(EntryId entry) override;
@@ -88,17 +89,21 @@ const Centre* SegmentCache::GetCentre() {
 
 Answer SegmentCache::Lookup(const Query& query, Now now, std::string* value) {
   const Answer answer = Find(query, now.unix_ns, value);
-  if (answer.value_bytes > query.max_value_bytes) return answer;
-  Counters& counters = memory_.header->counters;
-  if (answer.found == Found::kExact) {
-    Count(counters.exact_hits);
-    return answer;
-  }
+  if (query.is_tentative || answer.value_bytes > query.max_value_bytes) return answer;
   if (answer.found == Found::kMiss && query.is_probe) return answer;
-  if (answer.similarity >= -1) Count(counters.similarities[BinOf(answer.similarity)]);
-  Count(answer.found == Found::kSemantic ? counters.semantic_hits
-                                         : counters.misses[static_cast<int>(answer.miss)]);
+  Confirm(answer, answer.found != Found::kMiss);
   return answer;
+}
+
+void SegmentCache::Confirm(const Answer& answer, bool is_given) {
+  Counters& counters = memory_.header->counters;
+  const bool is_hit = answer.found != Found::kMiss && is_given;
+  if (is_hit && Lives(answer.entry)) MarkUsed(memory_, static_cast<uint32_t>(answer.entry));
+  if (is_hit && answer.found == Found::kExact) return Count(counters.exact_hits);
+  if (answer.similarity >= -1) Count(counters.similarities[BinOf(answer.similarity)]);
+  if (is_hit) return Count(counters.semantic_hits);
+  const Miss miss = answer.found == Found::kMiss ? answer.miss : Miss::kRefused;
+  Count(counters.misses[std::min(static_cast<int>(miss), kMissReasons - 1)]);
 }
 
 Answer SegmentCache::Find(const Query& query, int64_t now_ns, std::string* value) {
@@ -186,7 +191,7 @@ absl::StatusOr<EntryId> SegmentCache::Insert(const Entry& entry, Now now) {
     Count(memory_.header->counters.refused);
     return absl::ResourceExhaustedError("no room for the entry");
   }
-  return uint64_t{Get(memory_.rows[number].sequence)} << 32 | number;
+  return EntryOf(number, Get(memory_.rows[number].sequence));
 }
 
 bool SegmentCache::Lives(EntryId entry) const {
@@ -199,8 +204,7 @@ bool SegmentCache::Lives(EntryId entry) const {
 bool SegmentCache::Touch(EntryId entry, int64_t ttl_ns, Now now) {
   const auto row = static_cast<uint32_t>(entry);
   if (!Lives(entry)) return false;
-  RowRest& rest = memory_.rests[row];
-  Set(rest.credit, 1 + std::min(Get(rest.worth), kMaxWorth));
+  MarkUsed(memory_, row);
   if (ttl_ns <= 0) return true;
   const Store::Session session(&store_);
   if (!Lives(entry)) return false;
@@ -247,9 +251,8 @@ uint64_t SegmentCache::PurgeRows(Chosen&& chosen) {
 
 std::string_view MissName(Miss miss) {
   constexpr std::string_view kNames[kMissReasons] = {
-      "none",    "no_vector",      "empty_partition", "below_threshold",
-      "expired", "other_embedder", "wrong_dimension", "bad_vector",
-      "raced"};
+      "none",           "no_vector",       "empty_partition", "below_threshold", "expired",
+      "other_embedder", "wrong_dimension", "bad_vector",      "raced",           "refused"};
   return kNames[static_cast<int>(miss)];
 }
 

@@ -11,7 +11,7 @@ namespace weir::cache {
 namespace {
 
 // Another number means that one cannot be read as the other.
-constexpr uint64_t kLayoutVersion = 3;
+constexpr uint64_t kLayoutVersion = 4;
 constexpr uint32_t kFewestPieces = 4;
 constexpr uint64_t kMostPieces = uint64_t{1} << 30;
 

@@ -213,6 +213,9 @@ absl::StatusOr<Memory> OpenMemory(state::Segment* segment, std::string_view name
 inline bool IsLive(uint32_t sequence) { return (sequence & 3) == 2; }
 inline bool IsFree(uint32_t sequence) { return (sequence & 3) == 0; }
 
+// A row in one of its lives.
+inline EntryId EntryOf(uint32_t row, uint32_t sequence) { return uint64_t{sequence} << 32 | row; }
+
 inline uint32_t PiecesFor(uint64_t bytes) {
   return static_cast<uint32_t>((bytes + kPieceBytes - 1) / kPieceBytes);
 }

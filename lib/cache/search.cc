@@ -32,7 +32,7 @@ bool Lookup::Copy(uint32_t number, uint32_t sequence, Answer* answer) const {
   if (Get(row.sequence) != sequence) return false;
   if (PiecesFor(bytes) > memory_.layout.pieces) return false;  // the memory was damaged
   const auto tell = [&] {
-    answer->entry = uint64_t{sequence} << 32 | number;
+    answer->entry = EntryOf(number, sequence);
     answer->age_ns = now_ns_ > created_ns ? SaturatingSub(now_ns_, created_ns) : 0;
     answer->value_bytes = bytes;
     return true;
@@ -66,8 +66,8 @@ bool Lookup::Copy(uint32_t number, uint32_t sequence, Answer* answer) const {
   return false;
 }
 
-void Lookup::MarkUsed(uint32_t row) const {
-  RowRest& rest = memory_.rests[row];
+void MarkUsed(const Memory& memory, uint32_t row) {
+  RowRest& rest = memory.rests[row];
   const auto credit = static_cast<uint8_t>(1 + std::min(Get(rest.worth), kMaxWorth));
   if (Get(rest.credit) != credit) Set(rest.credit, credit);  // keeps the line shared
 }
@@ -91,7 +91,6 @@ Walk KeyLookup::Find(Hash128 key, Answer* answer) {
       expired_ = expires_ns <= now_ns_;
       if (expired_) return Walk::kAbsent;
       if (!Copy(number, sequence, answer)) return Walk::kRaced;
-      MarkUsed(number);
       answer->found = Found::kExact;
       answer->similarity = 1;
       return Walk::kFound;
@@ -110,6 +109,7 @@ VectorLookup::VectorLookup(const Memory& memory, Hash128 partition, int64_t now_
       kernels_(BestKernels()),
       min_similarity_(static_cast<float>(query.min_similarity)),
       embedder_(EmbedderWord(query.embedder)),
+      exclude_(query.exclude),
       knows_centre_(centre != nullptr) {
   sketches_[0] = SketchOf(prepared.turned, nullptr);
   limits_[0] = SketchLimits(min_similarity_, false, 1);
@@ -157,7 +157,6 @@ Walk VectorLookup::Find(Answer* answer) {
     return raced_ || moved ? Walk::kRaced : Walk::kAbsent;
   }
   if (!Copy(best_, best_sequence_, answer)) return Walk::kRaced;
-  MarkUsed(best_);
   answer->found = Found::kSemantic;
   answer->miss = Miss::kNone;
   answer->similarity = best_similarity_;
@@ -262,6 +261,9 @@ void VectorLookup::Compare(uint32_t number) {
   const RowRest& rest = memory_.rests[number];
   const uint32_t sequence = row.sequence.load(std::memory_order_acquire);
   const bool mine = IsLive(sequence) && Get(row.partition) == partition_.lo;
+  for (const EntryId excluded : exclude_) {
+    if (excluded == EntryOf(number, sequence)) return;
+  }
   const uint64_t embedder = Get(row.embedder);
   const int64_t expires_ns = Get(row.expires_ns);
   const float scale = Get(rest.scale);

@@ -15,6 +15,9 @@ namespace weir::cache {
 
 enum class Walk : uint8_t { kFound, kAbsent, kRaced };
 
+// Gives the row its rounds.
+void MarkUsed(const Memory& memory, uint32_t row);
+
 // What both ways of looking share.
 class Lookup {
  public:
@@ -30,8 +33,6 @@ class Lookup {
   // The value of the row, if it is still in that life, and its age. Clears what it copied if not;
   // copies nothing of a value that is too long.
   bool Copy(uint32_t row, uint32_t sequence, Answer* answer) const;
-  void MarkUsed(uint32_t row) const;
-
   const Memory& memory_;
   const Hash128 partition_;
   const int64_t now_ns_;
@@ -86,6 +87,7 @@ class VectorLookup : Lookup {
   const Kernels& kernels_;
   const float min_similarity_;
   const uint64_t embedder_;
+  const absl::Span<const EntryId> exclude_;
   const bool knows_centre_;
   // By the centre of a block's sketches.
   std::array<Sketch, 2> sketches_;

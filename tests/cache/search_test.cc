@@ -363,5 +363,70 @@ TEST_CASE("the most similar one is found, not the first that would do") {
   CHECK(value == "2345");
 }
 
+TEST_CASE("what was refused is passed over for the next best, and counted as a miss") {
+  const Owned cache(Options(128, 100));
+  Random random(12);
+  const Vector asked = RandomVector(&random, 128);
+  const double similarities[] = {0.99, 0.97, 0.95, 0.8};
+  for (uint64_t i = 0; i < 4; ++i) {
+    const Vector vector = Near(asked, similarities[i], &random);
+    REQUIRE(cache->Insert({"p", {0, i}, vector, Named("v", i), 0, kOne}, At(0)).ok());
+  }
+  std::string value;
+  std::vector<EntryId> refused;
+  Query query{"p", {9, 9}, asked, 0.9, kOne};
+  query.is_tentative = true;
+  for (int i = 0; i < 3; ++i) {
+    query.exclude = refused;
+    const Answer answer = cache->Lookup(query, At(0), &value);
+    REQUIRE(answer.found == Found::kSemantic);
+    CHECK(value == Named("v", i));
+    refused.push_back(answer.entry);
+    if (i == 1) cache->Confirm(answer, true);
+    if (i == 2) cache->Confirm(answer, false);
+  }
+  query.exclude = refused;
+  const Answer none = cache->Lookup(query, At(0), &value);
+  CHECK(none.miss == Miss::kBelowThreshold);
+  CHECK(std::abs(none.similarity - 0.8) < 0.01);
+  const auto counts = [&] {
+    const Stats stats = cache->GetStats();
+    return std::vector<uint64_t>{stats.exact_hits, stats.semantic_hits,
+                                 stats.misses[static_cast<int>(Miss::kRefused)],
+                                 stats.misses[static_cast<int>(Miss::kBelowThreshold)]};
+  };
+  CHECK(counts() == std::vector<uint64_t>{0, 1, 1, 0});
+  cache->Confirm(none, true);  // a miss is one, whatever is said of it
+  CHECK(counts() == std::vector<uint64_t>{0, 1, 1, 1});
+  // Exactly asked for is found though it was refused, and counts when it is given.
+  query.exact = {0, 2};
+  const Answer exact = cache->Lookup(query, At(0), &value);
+  REQUIRE(exact.found == Found::kExact);
+  CHECK(counts()[0] == 0);
+  cache->Confirm(exact, true);
+  CHECK(counts()[0] == 1);
+}
+
+TEST_CASE("a hit that was refused is no use, and does not keep an entry") {
+  const Owned cache(Options(64, 3));
+  Random random(13);
+  std::vector<Vector> vectors;
+  for (uint64_t i = 0; i < 3; ++i) {
+    vectors.push_back(RandomVector(&random, 64));
+    REQUIRE(cache->Insert({"p", {0, i}, vectors[i], Named("v", i), 0, kOne}, At(0)).ok());
+  }
+  std::string value;
+  for (const uint64_t i : {0U, 1U}) {
+    Query query{"p", {9, 9}, vectors[i], 0.9, kOne};
+    query.is_tentative = true;
+    const Answer answer = cache->Lookup(query, At(0), &value);
+    REQUIRE(answer.found == Found::kSemantic);
+    cache->Confirm(answer, i == 0);
+  }
+  REQUIRE(cache->Insert({"p", {0, 3}, {}, "v3", 0, kOne}, At(0)).ok());
+  CHECK(cache->Lookup({"p", {0, 0}, {}, 1, kOne}, At(0), &value).found == Found::kExact);
+  CHECK(cache->Lookup({"p", {0, 1}, {}, 1, kOne}, At(0), &value).found == Found::kMiss);
+}
+
 }  // namespace
 }  // namespace weir::cache
