@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #include "base/cpu.h"
@@ -183,12 +185,69 @@ constexpr Kernels kAvx512 = {ScanAvx512, DistancePopcnt, DotAvx512};
 
 KernelVariants Choose() {
   const bool counts_bits = CpuHasAvx512() && __builtin_cpu_supports("avx512vpopcntdq") != 0;
-  return {&kPortable, CpuHasAvx2() ? &kAvx2 : nullptr, counts_bits ? &kAvx512 : nullptr};
+  return {&kPortable, CpuHasAvx2() ? &kAvx2 : nullptr, counts_bits ? &kAvx512 : nullptr, nullptr};
 }
+
+#elif defined(__aarch64__)
+
+// The bits in which two rows are off in one word, in each of its bytes.
+WEIR_CACHE_RACY inline uint8x16_t BitsOffNeon(const Word* words, uint64_t sketch) {
+  const uint64x2_t rows = vld1q_u64(reinterpret_cast<const uint64_t*>(words));
+  return vcntq_u8(vreinterpretq_u8_u64(veorq_u64(rows, vdupq_n_u64(sketch))));
+}
+
+// Which of two rows are off by no more than `most`.
+inline uint32_t WithinMaskNeon(uint8x16_t bytes, uint64x2_t most) {
+  const uint64x2_t within = vcleq_u64(vpaddlq_u32(vpaddlq_u16(vpaddlq_u8(bytes))), most);
+  return static_cast<uint32_t>((vgetq_lane_u64(within, 0) & 1) | (vgetq_lane_u64(within, 1) & 2));
+}
+
+WEIR_CACHE_RACY void ScanNeon(const Block* const* blocks, uint32_t count, const uint64_t* sketch,
+                              Limits limits, uint32_t* near) {
+  const uint64x2_t most_first = vdupq_n_u64(limits.first);
+  const uint64x2_t most = vdupq_n_u64(limits.all);
+  for (uint32_t b = 0; b < count; ++b) {
+    uint32_t bits = 0;
+    for (uint32_t at = 0; at < kBlockRows; at += 2) {
+      uint8x16_t sum = BitsOffNeon(&blocks[b]->sketch_word(at, 0), sketch[0]);
+      sum = vaddq_u8(sum, BitsOffNeon(&blocks[b]->sketch_word(at, 1), sketch[1]));
+      const uint32_t near_first = WithinMaskNeon(sum, most_first);
+      if (near_first == 0) continue;
+      // No sum of a byte goes over 4 * 8.
+      for (uint32_t w = kFirstWords; w < kSketchWords; ++w) {
+        sum = vaddq_u8(sum, BitsOffNeon(&blocks[b]->sketch_word(at, w), sketch[w]));
+      }
+      bits |= (near_first & WithinMaskNeon(sum, most)) << at;
+    }
+    near[b] = bits;
+  }
+}
+
+WEIR_CACHE_RACY int32_t DotNeon(const int16_t* query, const int8_t* row, uint32_t stride) {
+  int32x4_t even = vdupq_n_s32(0);
+  int32x4_t odd = vdupq_n_s32(0);
+  for (uint32_t i = 0; i < stride; i += 16) {
+    const int8x16_t bytes = vld1q_s8(row + i);
+    const int16x8_t lower = vmovl_s8(vget_low_s8(bytes));
+    const int16x8_t upper = vmovl_high_s8(bytes);
+    const int16x8_t wanted_lower = vld1q_s16(query + i);
+    const int16x8_t wanted_upper = vld1q_s16(query + i + 8);
+    even = vmlal_s16(even, vget_low_s16(lower), vget_low_s16(wanted_lower));
+    odd = vmlal_high_s16(odd, lower, wanted_lower);
+    even = vmlal_s16(even, vget_low_s16(upper), vget_low_s16(wanted_upper));
+    odd = vmlal_high_s16(odd, upper, wanted_upper);
+  }
+  return vaddvq_s32(vaddq_s32(even, odd));
+}
+
+constexpr Kernels kNeon = {ScanNeon, DistancePortable, DotNeon};
+
+// Every processor of this kind has it.
+KernelVariants Choose() { return {&kPortable, nullptr, nullptr, &kNeon}; }
 
 #else
 
-KernelVariants Choose() { return {&kPortable, nullptr, nullptr}; }
+KernelVariants Choose() { return {&kPortable, nullptr, nullptr, nullptr}; }
 
 #endif
 
@@ -202,6 +261,7 @@ KernelVariants AllKernelVariants() {
 const Kernels& BestKernels() {
   const KernelVariants variants = AllKernelVariants();
   if (variants.avx512 != nullptr) return *variants.avx512;
+  if (variants.neon != nullptr) return *variants.neon;
   return variants.avx2 != nullptr ? *variants.avx2 : *variants.portable;
 }
 

@@ -32,7 +32,7 @@ struct Kernels {
 
 // What there is to choose from, for the tests; null where this machine cannot run it.
 struct KernelVariants {
-  const Kernels *portable, *avx2, *avx512;
+  const Kernels *portable, *avx2, *avx512, *neon;
 };
 KernelVariants AllKernelVariants();
 const Kernels& BestKernels();
