@@ -33,6 +33,7 @@ const (
 	MissWrongDimension MissReason = C.WEIR_MISS_WRONG_DIMENSION
 	MissBadVector      MissReason = C.WEIR_MISS_BAD_VECTOR
 	MissRaced          MissReason = C.WEIR_MISS_RACED
+	MissRefused        MissReason = C.WEIR_MISS_REFUSED
 )
 
 // String is the reason's word: "below_threshold".
@@ -108,7 +109,7 @@ type CacheAnswer struct {
 	Value           []byte
 	Similarity      float64 // also of the nearest that was not near enough
 	SimilarityError float64
-	Entry           uint64 // for Touch and Remove
+	Entry           uint64 // for Touch, Remove and Try
 	Age             time.Duration
 }
 
@@ -122,13 +123,45 @@ func floatsOf(vector []float32) (*C.float, C.size_t) {
 // Lookup gives the value of this very key, or of the most similar vector of the partition that
 // reaches minSimilarity (cosine, above 0 to 1; 0: by the key only).
 func (c *Cache) Lookup(key *CacheKey, minSimilarity float64) (CacheAnswer, error) {
-	return c.look(key, minSimilarity, 0)
+	return c.look(key, minSimilarity, &C.weir_cache_query{})
+}
+
+// Try is a Lookup of which nothing is counted until Confirm says what became of it. It does not
+// find by meaning what was refused before: up to four entries.
+func (c *Cache) Try(key *CacheKey, minSimilarity float64, refused ...uint64) (CacheAnswer, error) {
+	how := C.weir_cache_query{is_tentative: 1}
+	for i := 0; i < len(refused) && i < len(how.exclude); i++ {
+		how.exclude[i] = C.uint64_t(refused[i])
+	}
+	return c.look(key, minSimilarity, &how)
+}
+
+// Confirm says what became of Try's answer, once for however many there were for one request: a hit
+// that was given is counted, and counts as use; one that was refused is a miss.
+func (c *Cache) Confirm(answer *CacheAnswer, given bool) error {
+	told := C.weir_cache_answer{
+		size:       C.sizeof_weir_cache_answer,
+		found:      C.int32_t(answer.Found),
+		miss:       C.int32_t(answer.Miss),
+		similarity: C.double(answer.Similarity),
+		entry:      C.uint64_t(answer.Entry),
+	}
+	isGiven := C.int32_t(0)
+	if given {
+		isGiven = 1
+	}
+	return try(func(e *C.weir_error) C.weir_status {
+		return C.weir_cache_confirm(c.c, &told, isGiven, e)
+	})
 }
 
 // Probe looks by the key alone. A miss is not counted, as a Lookup may follow.
-func (c *Cache) Probe(key *CacheKey) (CacheAnswer, error) { return c.look(key, 0, 1) }
+func (c *Cache) Probe(key *CacheKey) (CacheAnswer, error) {
+	return c.look(key, 0, &C.weir_cache_query{is_probe: 1})
+}
 
-func (c *Cache) look(key *CacheKey, minSimilarity float64, probe C.int32_t) (CacheAnswer, error) {
+func (c *Cache) look(key *CacheKey, minSimilarity float64,
+	how *C.weir_cache_query) (CacheAnswer, error) {
 	p := newPacker()
 	defer p.free()
 	given := C.weir_cache_query{
@@ -136,7 +169,9 @@ func (c *Cache) look(key *CacheKey, minSimilarity float64, probe C.int32_t) (Cac
 		embedder_epoch: C.uint32_t(key.Epoch),
 		embedder_id:    C.uint64_t(key.Embedder),
 		min_similarity: C.double(minSimilarity),
-		is_probe:       probe,
+		is_probe:       how.is_probe,
+		is_tentative:   how.is_tentative,
+		exclude:        how.exclude,
 	}
 	given.partition_size = p.raw(key.Partition)
 	given.key_size = p.raw(key.Key)

@@ -105,6 +105,33 @@ func TestCacheEntriesEnd(t *testing.T) {
 	isError(t, err, ErrInvalidArgument)
 }
 
+func TestCacheRefused(t *testing.T) {
+	noLeaks(t)
+	cache := must(NewCache(nil, "faq", &CacheOptions{Dimensions: 8}))(t)
+	defer cache.Close()
+	for i, name := range []string{"a", "b"} {
+		vector := []float32{1, float32(i+1) / 10, 0, 0, 0, 0, 0, 0}
+		must(cache.Insert(&CacheEntry{CacheKey: CacheKey{Key: name, Vector: vector},
+			Value: []byte(name)}))(t)
+	}
+	asked := &CacheKey{Key: "x", Vector: []float32{1, 0, 0, 0, 0, 0, 0, 0}}
+	best := must(cache.Try(asked, 0.9))(t)
+	next := must(cache.Try(asked, 0.9, best.Entry))(t)
+	if string(best.Value) != "a" || string(next.Value) != "b" {
+		t.Errorf("%q, then %q", best.Value, next.Value)
+	}
+	if err := cache.Confirm(&next, true); err != nil {
+		t.Error(err)
+	}
+	if err := cache.Confirm(&best, false); err != nil {
+		t.Error(err)
+	}
+	if stats := string(must(cache.Stats())(t)); !strings.Contains(stats, `"semantic_hits":1`) ||
+		!strings.Contains(stats, `"refused":1`) {
+		t.Error(stats)
+	}
+}
+
 func TestCacheOfAState(t *testing.T) {
 	noLeaks(t)
 	path := filepath.Join(t.TempDir(), "state")
@@ -179,6 +206,14 @@ func TestHostEmbeds(t *testing.T) {
 	if len(texts) != 2 || !strings.HasPrefix(texts[0], "minilm: How do I say hello?") {
 		t.Errorf("%q", texts)
 	}
+	for i, which := range []Purge{PurgeModel, PurgePartition, PurgeAll} {
+		what := []string{"another", "", ""}[i]
+		if n := must(transport.Engine.PurgeCache("faq", which, what))(t); n != []uint64{0, 1, 0}[i] {
+			t.Errorf("purge %d: %d", which, n)
+		}
+	}
+	_, err := transport.Engine.PurgeCache("no", PurgeAll, "")
+	isError(t, err, ErrNotFound)
 	transport.Embed = func(context.Context, string, []byte) ([]float32, error) {
 		return nil, errors.New("no model")
 	}

@@ -109,6 +109,29 @@ func (e *Engine) Changes(since uint64) ([]byte, error) {
 		})
 }
 
+// Purge says which answers PurgeCache takes out of a cache, and what `what` is then.
+type Purge int32
+
+const (
+	PurgeAll       Purge = C.WEIR_PURGE_ALL       // what: empty
+	PurgePartition Purge = C.WEIR_PURGE_PARTITION // what the cache's "partition" gives, one a line
+	PurgeModel     Purge = C.WEIR_PURGE_MODEL     // the model that requests asked for
+	PurgeEntry     Purge = C.WEIR_PURGE_ENTRY     // "entry" as Explain tells it of a hit
+)
+
+// PurgeCache takes answers out of the policy's cache of this name, in all processes that share the
+// state, and tells how many there were.
+func (e *Engine) PurgeCache(cache string, which Purge, what string) (uint64, error) {
+	name, nameSize := textOf(cache)
+	text, size := textOf(what)
+	var removed C.uint64_t
+	err := try(func(r *C.weir_error) C.weir_status {
+		return C.weir_engine_purge_cache(e.c, name, nameSize, C.int32_t(which), text, size,
+			&removed, r)
+	})
+	return uint64(removed), err
+}
+
 // OverrideLimit sets another amount for the limit of this name, for one key or (nil) for every key
 // without one of its own, for so long, in all processes that share the state; 0 ends it.
 func (e *Engine) OverrideLimit(limit string, key *string, amount uint64, d time.Duration) error {

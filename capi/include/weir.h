@@ -255,6 +255,17 @@ WEIR_API weir_status weir_engine_override_limit(weir_engine* engine, const char*
                                                 uint64_t amount, int64_t for_ms,
                                                 const weir_now* now, weir_error* error);
 
+/* Takes answers out of the policy's cache of this name, in all processes that share the state.
+ * `which`: WEIR_PURGE_ALL (`what` is empty), WEIR_PURGE_PARTITION (`what` is what the expressions
+ * of the cache's "partition" give, one a line), WEIR_PURGE_MODEL (the model that requests asked
+ * for) or WEIR_PURGE_ENTRY (the "entry" that weir_txn_explain tells of a hit). *removed, which may
+ * be null: how many; what is kept meanwhile may stay. NOT_FOUND: the policy in force has no such
+ * cache; INVALID_ARGUMENT: `what` is not of that kind. Threads: any; transactions go on. */
+WEIR_API weir_status weir_engine_purge_cache(weir_engine* engine, const char* cache,
+                                             size_t cache_size, int32_t which, const char* what,
+                                             size_t what_size, uint64_t* removed,
+                                             weir_error* error);
+
 WEIR_API void weir_engine_free(weir_engine* engine);
 
 /* ---- Transaction: one client request, from its head to the last byte of its answer ---- */

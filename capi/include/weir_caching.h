@@ -76,9 +76,10 @@ typedef struct weir_cache_query {
   size_t vector_size;    /* components */
   double min_similarity; /* cosine, above 0 to 1; 0 = by the key only */
   uint64_t embedder_id;  /* a number of the caller's */
-  int32_t is_probe; /* not 0: another look-up for the same request may follow (by key before the
-                       vector is made, say): a miss is not counted */
-  int32_t reserved; /* 0 */
+  int32_t is_probe;     /* not 0: another look-up for the same request may follow (by key before the
+                           vector is made, say): a miss is not counted */
+  int32_t is_tentative; /* not 0: nothing is counted until weir_cache_confirm */
+  uint64_t exclude[4];  /* entries that were refused, not to be found by meaning; 0 = none */
 } weir_cache_query;
 
 /* weir_cache_answer.found */
@@ -94,7 +95,8 @@ enum {
   WEIR_MISS_OTHER_EMBEDDER = 5,  /* all that looked near are of other embedders */
   WEIR_MISS_WRONG_DIMENSION = 6, /* the vector has not as many components as the cache's */
   WEIR_MISS_BAD_VECTOR = 7,      /* zeros only, or a NaN or an infinity */
-  WEIR_MISS_RACED = 8            /* writers were faster, three times in a row */
+  WEIR_MISS_RACED = 8,           /* writers were faster, three times in a row */
+  WEIR_MISS_REFUSED = 9          /* something was found, and refused: counted by _confirm alone */
 };
 
 typedef struct weir_cache_answer {
@@ -104,7 +106,7 @@ typedef struct weir_cache_answer {
   uint32_t unused;   /* 0 */
   double similarity; /* 1 when found by key; below -1 when nothing was compared */
   double similarity_error;
-  uint64_t entry; /* for _touch and _remove; 0 = none */
+  uint64_t entry; /* for _touch, _remove and `exclude`; 0 = none */
   int64_t age_ns; /* since it was inserted */
 } weir_cache_answer;
 
@@ -115,6 +117,12 @@ WEIR_API weir_status weir_cache_lookup(weir_cache* cache, const weir_cache_query
                                        const weir_now* now, char* buffer, size_t capacity,
                                        size_t* needed, weir_cache_answer* answer,
                                        weir_error* error);
+
+/* Says what became of the answer of a tentative look-up, once for however many were made for one
+ * request: with is_given a hit is counted, and counts as use; without, it is a miss, "refused". A
+ * miss is counted as what it is. `answer` is as weir_cache_lookup filled it in. Threads: any. */
+WEIR_API weir_status weir_cache_confirm(weir_cache* cache, const weir_cache_answer* answer,
+                                        int32_t is_given, weir_error* error);
 
 typedef struct weir_cache_entry {
   uint32_t size;           /* sizeof(weir_cache_entry) */
@@ -156,7 +164,8 @@ enum {
   WEIR_PURGE_ALL = 0,
   WEIR_PURGE_PARTITION = 1, /* those of `partition` */
   WEIR_PURGE_MODEL = 2,     /* those whose `model` is `tag` */
-  WEIR_PURGE_SCOPE = 3      /* those whose `scope` is */
+  WEIR_PURGE_SCOPE = 3,     /* those whose `scope` is */
+  WEIR_PURGE_ENTRY = 4      /* of weir_engine_purge_cache alone: here it is weir_cache_remove */
 };
 
 /* *removed, which may be null: how many there were. What is inserted meanwhile may stay.

@@ -43,7 +43,7 @@ using weir::state::Segment;
 
 static_assert(static_cast<int>(Found::kSemantic) == WEIR_CACHE_SEMANTIC);
 static_assert(static_cast<int>(Miss::kRaced) == WEIR_MISS_RACED);
-static_assert(weir::cache::kMissReasons == WEIR_MISS_RACED + 1);
+static_assert(weir::cache::kMissReasons == WEIR_MISS_REFUSED + 1);
 
 constexpr uint32_t kUsualValueBytes = 2048;
 constexpr uint64_t kBytesForTheRest = uint64_t{1} << 20;
@@ -189,6 +189,8 @@ weir_status weir_cache_lookup(weir_cache* cache, const weir_cache_query* query, 
     asked.min_similarity = read.min_similarity;
     asked.embedder = {read.embedder_id, read.embedder_epoch};
     asked.is_probe = read.is_probe != 0;
+    asked.is_tentative = read.is_tentative != 0;
+    asked.exclude = read.exclude;
     asked.max_value_bytes =
         static_cast<uint32_t>(std::min<size_t>(capacity, weir::cache::kMaxValueBytes));
     std::string value;
@@ -199,6 +201,27 @@ weir_status weir_cache_lookup(weir_cache* cache, const weir_cache_query* query, 
     }
     if (!value.empty()) value.copy(buffer, value.size());
     WriteSized(Translated(found), answer);
+    return WEIR_OK;
+  });
+}
+
+weir_status weir_cache_confirm(weir_cache* cache, const weir_cache_answer* answer, int32_t is_given,
+                               weir_error* error) {
+  if (cache == nullptr || answer == nullptr) return NullArgument(error);
+  return Guard(error, [&]() -> weir_status {
+    weir_cache_answer read;
+    const weir_status status = ReadSized(answer, &read, error);
+    if (status != WEIR_OK) return status;
+    if (read.found < WEIR_CACHE_MISS || read.found > WEIR_CACHE_SEMANTIC ||
+        read.miss < WEIR_MISS_NONE || read.miss >= weir::cache::kMissReasons) {
+      return Fail(error, WEIR_INVALID_ARGUMENT, "the answer is not a look-up's");
+    }
+    Answer told;
+    told.found = static_cast<Found>(read.found);
+    told.miss = static_cast<Miss>(read.miss);
+    told.similarity = static_cast<float>(read.similarity);
+    told.entry = read.entry;
+    cache->cache->Confirm(told, is_given != 0);
     return WEIR_OK;
   });
 }

@@ -170,4 +170,22 @@ weir_status weir_engine_override_limit(weir_engine* engine, const char* limit, s
   });
 }
 
+weir_status weir_engine_purge_cache(weir_engine* engine, const char* cache, size_t cache_size,
+                                    int32_t which, const char* what, size_t what_size,
+                                    uint64_t* removed, weir_error* error) {
+  if (engine == nullptr || !IsText(cache, cache_size) || !IsText(what, what_size)) {
+    return NullArgument(error);
+  }
+  if (which < WEIR_PURGE_ALL || which > WEIR_PURGE_ENTRY) {
+    return Fail(error, WEIR_INVALID_ARGUMENT, "there is no such purge");
+  }
+  return Guard(error, [&]() -> weir_status {
+    const auto count = engine->engine->PurgeCache(
+        View(cache, cache_size), static_cast<weir::engine::Purge>(which), View(what, what_size));
+    if (!count.ok()) return Fail(error, count.status());
+    if (removed != nullptr) *removed = *count;
+    return WEIR_OK;
+  });
+}
+
 void weir_engine_free(weir_engine* engine) { delete engine; }

@@ -140,6 +140,15 @@ class Transaction {
   virtual absl::StatusOr<size_t> LedgerLine(absl::Span<char> line) = 0;
 };
 
+// Which answers PurgeCache takes out of a cache, and what `what` is then. The numbers are those of
+// weir_caching.h.
+enum class Purge : uint8_t {
+  kAll = 0,        // `what`: empty
+  kPartition = 1,  // what the expressions of the cache's `partition` give, one a line
+  kModel = 2,      // the model that the requests asked for
+  kEntry = 4,      // "entry" as Explain tells it of a hit
+};
+
 class Engine {
  public:
   // FAILED_PRECONDITION names a secret that has no value.
@@ -159,6 +168,13 @@ class Engine {
   // FAILED_PRECONDITION: its amount is an expression, asked for each request.
   virtual absl::Status OverrideLimit(std::string_view limit, std::optional<std::string_view> key,
                                      uint64_t amount, int64_t for_ns, Now now) = 0;
+
+  // Takes answers out of the cache of this name, in all processes that share the state; how many.
+  // What is kept meanwhile may stay. Takes a microsecond or two an answer; transactions go on.
+  // NOT_FOUND: the policy in force has no such cache; INVALID_ARGUMENT: `what` is not what `which`
+  // wants.
+  virtual absl::StatusOr<uint64_t> PurgeCache(std::string_view cache, Purge which,
+                                              std::string_view what) = 0;
 
   // What all processes that share the state have counted: weir/metrics.h. With a policy whose
   // meters have other dimensions, what is labelled with them begins anew.

@@ -20,7 +20,7 @@ constexpr uint32_t kPurgedAtATime = 256;
 
 uint32_t BinOf(float similarity) {
   if (!(similarity >= 0.5F)) return 0;
-  return std::min<uint32_t>(1 + static_cast<uint32_t>((similarity - 0.5F) * 100),
+  return std::min<uint32_t>(1 + static_cast<uint32_t>((std::min(similarity, 1.0F) - 0.5F) * 100),
                             kSimilarityBins - 1);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/answer_cache.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/hash.h"
@@ -8,6 +9,9 @@
 
 namespace weir::engine {
 namespace {
+
+// How many of those that are near enough are tried, the best first.
+constexpr size_t kCandidates = 4;
 
 constexpr char kVersion = 2;
 
@@ -118,24 +122,41 @@ learning::Ticket AnswerCache::Decide(const Found& found, const RequestKey& key, 
 }
 
 AnswerCache::Found AnswerCache::FindExact(const Asked& asked, Now now) {
-  return Look({asked.key, {}, asked.max_age_ns}, /*is_probe=*/true, now);
+  cache::Answer nearest;
+  Found found = Look({asked.key, {}, asked.max_age_ns}, {}, &nearest, now);
+  if (found.answer) index_->Confirm(nearest, /*is_given=*/true);
+  return found;
 }
 
 AnswerCache::Found AnswerCache::Find(const Asked& asked, Now now) {
-  return Look(asked, /*is_probe=*/false, now);
+  cache::Answer best;
+  Found found = Look(asked, {}, &best, now);
+  std::array<cache::EntryId, kCandidates> refused = {};
+  cache::Answer nearest = best;
+  for (size_t i = 0; i + 1 < kCandidates && nearest.found == cache::Found::kSemantic; ++i) {
+    if (found.answer) break;
+    refused[i] = nearest.entry;
+    Found next = Look(asked, {refused.data(), i + 1}, &nearest, now);
+    if (next.answer) found = std::move(next);
+  }
+  index_->Confirm(found.answer ? nearest : best, found.answer.has_value());
+  return found;
 }
 
-AnswerCache::Found AnswerCache::Look(const Asked& asked, bool is_probe, Now now) {
+AnswerCache::Found AnswerCache::Look(const Asked& asked, absl::Span<const cache::EntryId> refused,
+                                     cache::Answer* found_nearest, Now now) {
   cache::Query query;
   query.partition = FrameOf(*asked.key);
   query.exact = {asked.key->exact.hi, asked.key->exact.lo};
   query.vector = asked.vector;
   query.min_similarity = rules_.min_similarity;
   query.embedder = embedder_;
-  query.is_probe = is_probe;
+  query.is_tentative = true;
+  query.exclude = refused;
   std::string value;
-  const cache::Answer nearest = index_->Lookup(query, now, &value);
+  const cache::Answer nearest = *found_nearest = index_->Lookup(query, now, &value);
   Found found;
+  found.entry = nearest.entry;
   found.by_meaning = nearest.found == cache::Found::kSemantic;
   found.similarity = nearest.similarity;
   found.age_ns = nearest.age_ns;
@@ -162,7 +183,6 @@ AnswerCache::Found AnswerCache::Look(const Asked& asked, bool is_probe, Now now)
   auto answer = dialects::KeptAnswer::Parse(kept->answer);
   if (!answer.ok()) return found;
   found.reason = {};
-  found.entry = nearest.entry;
   found.asked_then = kept->text;
   found.answer = *std::move(answer);
   return found;
@@ -185,6 +205,39 @@ bool AnswerCache::Keep(const Asked& asked, const dialects::KeptAnswer& answer,
   entry.model = TagOf(model);
   entry.scope = scope;
   return index_->Insert(entry, now).ok();
+}
+
+absl::StatusOr<uint64_t> AnswerCache::PurgeScope(std::string_view lines) {
+  std::string scope;
+  size_t parts = 0;
+  for (std::string_view rest = lines; !rest.empty(); ++parts) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    AppendPart(rest.substr(0, end), &scope);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (parts != rules_.partition.size()) {
+    return absl::InvalidArgumentError(
+        Concat({"the cache \"", rules_.name, "\" is partitioned by ",
+                std::to_string(rules_.partition.size()), " values: one a line"}));
+  }
+  return index_->PurgeScope(TagOf(scope));
+}
+
+absl::StatusOr<uint64_t> AnswerCache::PurgeAnswers(Purge which, std::string_view what) {
+  uint64_t entry = 0;
+  switch (which) {
+    case Purge::kAll:
+      if (!what.empty()) break;
+      return index_->PurgeAll();
+    case Purge::kPartition:
+      return PurgeScope(what);
+    case Purge::kModel:
+      return index_->PurgeModel(TagOf(what));
+    case Purge::kEntry:
+      if (!ParseUint64(what, &entry)) break;
+      return index_->Remove(entry) ? 1 : 0;
+  }
+  return absl::InvalidArgumentError("what to purge: not of that kind");
 }
 
 }  // namespace weir::engine

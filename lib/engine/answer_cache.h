@@ -18,6 +18,7 @@
 #include "absl/types/span.h"
 #include "engine/request_key.h"
 #include "weir/cache.h"
+#include "weir/engine.h"
 #include "weir/learning.h"
 #include "weir/meaning.h"
 #include "weir/policy.h"
@@ -46,13 +47,14 @@ class AnswerCache {
     // Why there is none: the cache's own reasons (cache::MissName), "guard", "too_old", "corrupt".
     std::string_view reason;
     std::string_view guard;  // that refused
-    uint64_t entry = 0;
+    uint64_t entry = 0;      // of the index; 0: there was none
     std::string asked_then;  // by meaning, where a verifier is to read it: what it answers
   };
 
   // By the exact key alone; a miss is not counted, since another look-up follows.
   Found FindExact(const Asked& asked, Now now);
-  // By the exact key, then by meaning.
+  // By the exact key, then by meaning: what a guard refuses gives way to the next best, a few
+  // times. Of several that were refused, the best tells why.
   Found Find(const Asked& asked, Now now);
 
   // False: there was no room for it.
@@ -64,6 +66,9 @@ class AnswerCache {
   // Whether what was found by meaning is to be given; only where something is learned.
   learning::Ticket Decide(const Found& found, const RequestKey& key, Now now);
 
+  // Engine::PurgeCache, of this one.
+  absl::StatusOr<uint64_t> PurgeAnswers(Purge which, std::string_view what);
+
   // How many came before: no two replays of a process have the same number.
   uint64_t CountReplay() { return replays_.fetch_add(1, std::memory_order_relaxed); }
 
@@ -73,7 +78,9 @@ class AnswerCache {
  private:
   AnswerCache(const policy::Cache& rules, std::unique_ptr<cache::Cache> index,
               std::unique_ptr<learning::Verifier> trials);
-  Found Look(const Asked& asked, bool is_probe, Now now);
+  Found Look(const Asked& asked, absl::Span<const cache::EntryId> refused, cache::Answer* nearest,
+             Now now);
+  absl::StatusOr<uint64_t> PurgeScope(std::string_view lines);
 
   const policy::Cache& rules_;
   const cache::Embedder embedder_;

@@ -325,6 +325,7 @@ std::optional<Action> TransactionImpl::GiveKnown(AnswerCache::Found found) {
   Caching& caching = *caching_;
   caching.similarity = found.similarity;
   caching.age_ns = found.age_ns;
+  caching.entry = found.entry;
   caching.reason = found.reason;
   caching.guard = found.guard;
   if (!found.answer || TriesFound(&found)) return std::nullopt;

@@ -68,6 +68,7 @@ struct Caching {
   std::string_view trial;               // of a kept answer: "right", "wrong", "lost"
   double similarity = -2;               // of the nearest; below -1: none was compared
   int64_t age_ns = 0;
+  uint64_t entry = 0;     // of a hit
   Usage saved;            // of a hit: what its answer was bought for
   std::string_view kept;  // "kept", or why the answer is not; empty: none came that could be
 };

@@ -54,6 +54,15 @@ class EngineImpl : public Engine {
     return generation->limiter->Override(found.rule, key, amount, for_ns, now);
   }
 
+  absl::StatusOr<uint64_t> PurgeCache(std::string_view cache, Purge which,
+                                      std::string_view what) override {
+    const std::shared_ptr<const Generation> generation = Current();
+    for (const auto& one : generation->caches) {
+      if (one->rules().name == cache) return one->PurgeAnswers(which, what);
+    }
+    return absl::NotFoundError(Concat({"the policy has no cache \"", cache, "\""}));
+  }
+
   std::string MetricsText(metrics::TextFormat format) const override {
     return Current()->instruments->registry().Text(format);
   }

@@ -60,7 +60,10 @@ void WriteCaching(const Caching& caching, json::Writer* writer) {
   if (caching.similarity >= -1) writer->Key("similarity").Raw(DecimalOf(caching.similarity));
   if (!caching.verifier.empty()) writer->Key("verifier").String(caching.verifier);
   if (!caching.trial.empty()) writer->Key("trial").String(caching.trial);
-  if (caching.IsHit()) writer->Key("age_s").Int(caching.age_ns / kSecond);
+  if (caching.IsHit()) {
+    writer->Key("age_s").Int(caching.age_ns / kSecond);
+    writer->Key("entry").String(std::to_string(caching.entry));
+  }
   if (!caching.kept.empty()) writer->Key("kept").String(caching.kept);
   writer->EndObject();
 }

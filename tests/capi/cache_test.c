@@ -133,7 +133,7 @@ static void test_finds(void) {
   CHECK(stats_have(cache,
                    "\"misses\":{\"no_vector\":1,\"empty_partition\":2,\"below_threshold\":1,"
                    "\"expired\":1,\"other_embedder\":2,\"wrong_dimension\":1,\"bad_vector\":1,"
-                   "\"raced\":0},\"inserts\":1,"));
+                   "\"raced\":0,\"refused\":0},\"inserts\":1,"));
   weir_cache_free(cache);
 }
 
@@ -223,6 +223,36 @@ static void test_ends_of_entries(void) {
     ask(cache, &query, 0, which == WEIR_PURGE_PARTITION || which == WEIR_PURGE_MODEL ? "1" : NULL);
     CHECK_OK(weir_cache_purge(cache, WEIR_PURGE_ALL, NULL, 0, 0, NULL, &error), &error);
   }
+  weir_cache_free(cache);
+}
+
+/* What was refused gives way to the next best, and is no hit. */
+static void test_refused(void) {
+  weir_cache* cache = cache_of(NULL, DIMENSIONS);
+  const float nearest[DIMENSIONS] = {1, 0.1F}, near[DIMENSIONS] = {1, 0.2F};
+  float asked[DIMENSIONS] = {1};
+  insert(cache, "red", "a", nearest, "1", 0);
+  insert(cache, "red", "b", near, "2", 0);
+  weir_cache_query query = query_of("red", "c", asked);
+  query.min_similarity = 0.9;
+  query.is_tentative = 1;
+  weir_cache_answer first = ask(cache, &query, 0, "1");
+  query.exclude[3] = first.entry;
+  const weir_cache_answer second = ask(cache, &query, 0, "2");
+  query.exclude[0] = second.entry;
+  ask(cache, &query, 0, NULL);
+  CHECK(stats_have(cache, "\"semantic_hits\":0"));
+  CHECK_OK(weir_cache_confirm(cache, &first, 0, &error), &error);
+  CHECK_OK(weir_cache_confirm(cache, &second, 1, &error), &error);
+  CHECK(stats_have(cache, "\"semantic_hits\":1"));
+  CHECK(stats_have(cache, "\"refused\":1"));
+  BAD(weir_cache_confirm(NULL, &first, 1, &error));
+  BAD(weir_cache_confirm(cache, NULL, 1, &error));
+  first.found = 3;
+  BAD(weir_cache_confirm(cache, &first, 1, &error));
+  first.found = 0;
+  first.miss = WEIR_MISS_REFUSED + 1;
+  BAD(weir_cache_confirm(cache, &first, 1, &error));
   weir_cache_free(cache);
 }
 
@@ -408,7 +438,7 @@ static void test_bad_calls(void) {
   BAD(weir_cache_report_json("x", 1, 1, &now, buffer, 8, NULL, &error));
   CHECK_OK(weir_cache_miss_name(WEIR_MISS_RACED, &name, &needed), &error);
   CHECK(text_is(name, needed, "raced"));
-  CHECK_EQ(weir_cache_miss_name(9, &name, &needed), WEIR_OUT_OF_RANGE);
+  CHECK_EQ(weir_cache_miss_name(WEIR_MISS_REFUSED + 1, &name, &needed), WEIR_OUT_OF_RANGE);
   CHECK_EQ(weir_cache_miss_name(-1, &name, &needed), WEIR_OUT_OF_RANGE);
   BAD(weir_cache_miss_name(0, NULL, &needed));
   BAD(weir_cache_miss_name(0, &name, NULL));
@@ -418,6 +448,7 @@ static void test_bad_calls(void) {
 int main(void) {
   test_finds();
   test_keys();
+  test_refused();
   test_small_buffers();
   test_ends_of_entries();
   test_file();

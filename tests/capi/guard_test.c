@@ -118,6 +118,12 @@ static void test_null_outputs(weir_engine* engine) {
   BAD(weir_engine_override_limit(engine, "a", 1, NULL, 0, 1, 1, NULL, &error));
   BAD(weir_engine_override_limit(engine, NULL, 1, NULL, 0, 1, 1, &now, &error));
   BAD(weir_engine_override_limit(engine, "a", 1, NULL, 1, 1, 1, &now, &error));
+  BAD(weir_engine_purge_cache(NULL, "a", 1, 0, "", 0, NULL, &error));
+  BAD(weir_engine_purge_cache(engine, NULL, 1, 0, "", 0, NULL, &error));
+  BAD(weir_engine_purge_cache(engine, "a", 1, 0, NULL, 1, NULL, &error));
+  BAD(weir_engine_purge_cache(engine, "a", 1, 5, "", 0, NULL, &error));
+  CHECK_EQ(weir_engine_purge_cache(engine, "a", 1, WEIR_PURGE_ALL, NULL, 0, NULL, &error),
+           WEIR_NOT_FOUND);
   BAD(weir_txn_new(engine, NULL, &error));
   CHECK_OK(weir_txn_new(engine, &txn, &error), &error);
   BAD(weir_txn_next(txn, NULL, &action, &error));

@@ -180,8 +180,9 @@ FIELD(weir_cache_query, vector_size, 64, 8);
 FIELD(weir_cache_query, min_similarity, 72, 8);
 FIELD(weir_cache_query, embedder_id, 80, 8);
 FIELD(weir_cache_query, is_probe, 88, 4);
-FIELD(weir_cache_query, reserved, 92, 4);
-SIZE(weir_cache_query, 96);
+FIELD(weir_cache_query, is_tentative, 92, 4);
+FIELD(weir_cache_query, exclude, 96, 32);
+SIZE(weir_cache_query, 128);
 
 FIELD(weir_cache_answer, size, 0, 4);
 FIELD(weir_cache_answer, found, 4, 4);

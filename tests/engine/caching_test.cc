@@ -190,6 +190,75 @@ TEST_CASE("opposites are refused by name, whatever the similarity") {
         ActionKind::kReply);
 }
 
+TEST_CASE("what a guard refuses gives way to the next best, and is no hit") {
+  const auto engine = CacheEngine();
+  Try(*engine, "vk-red", Asking("How do I enable the beta API?"), Answering("On."), At(0));
+  // Of other words, so less near than the opposite is.
+  Try(*engine, "vk-red", Asking("Please tell me how I disable the beta API"), Answering("Off."),
+      At(1));
+  const Exchange second =
+      Try(*engine, "vk-red", Asking("How do I disable the beta API?"), "", At(2));
+  REQUIRE(second.kind == ActionKind::kReply);
+  CHECK(Has(second.body, "Off."));
+  CHECK(Has(second.explain, R"("result":"semantic_hit")"));
+  CHECK_FALSE(Has(second.explain, "guard"));
+}
+
+TEST_CASE("a running engine's answers are purged by entry, partition and model, and all") {
+  const auto engine = CacheEngine();
+  const auto fill = [&] {
+    for (const char* key : {"vk-red", "vk-blue"}) {
+      Try(*engine, key, Asking(kReset), Answering("Click."), At(0));
+      Try(*engine, key, Asking("Where is the library?"), Answering("There."), At(0));
+    }
+  };
+  const auto hits = [&](const char* key) {
+    int found = 0;
+    for (const char* text : {kReset, "Where is the library?"}) {
+      auto txn = Ask(*engine, key, Asking(text));
+      found += Decide(*txn, At(1)).kind == ActionKind::kReply ? 1 : 0;
+    }
+    return found;
+  };
+  const auto purge = [&](Purge which, std::string_view what) {
+    const auto count = engine->PurgeCache("faq", which, what);
+    INFO(count.status().ToString());
+    REQUIRE(count.ok());
+    return *count;
+  };
+  fill();
+  CHECK(purge(Purge::kPartition, "green") == 0);
+  CHECK(purge(Purge::kPartition, "red") == 2);
+  CHECK(hits("vk-red") == 0);
+  CHECK(hits("vk-blue") == 2);
+  fill();
+  CHECK(purge(Purge::kModel, "another") == 0);
+  CHECK(purge(Purge::kModel, "gpt-4o") == 4);
+  CHECK(hits("vk-blue") == 0);
+  fill();
+  CHECK(purge(Purge::kAll, "") == 4);
+  fill();
+  const std::string told = Try(*engine, "vk-red", Asking(kReset), "", At(1)).explain;
+  const size_t at = told.find(R"("entry":")");
+  REQUIRE(at != std::string::npos);
+  const std::string entry = told.substr(at + 9, told.find('"', at + 9) - at - 9);
+  CHECK(purge(Purge::kEntry, entry) == 1);
+  CHECK(purge(Purge::kEntry, entry) == 0);
+  CHECK(hits("vk-red") == 1);
+  CHECK(hits("vk-blue") == 2);
+
+  const auto code = [&](std::string_view cache, Purge which, std::string_view what) {
+    return engine->PurgeCache(cache, which, what).status().code();
+  };
+  CHECK(code("none", Purge::kAll, "") == absl::StatusCode::kNotFound);
+  CHECK(code("faq", Purge::kAll, "red") == absl::StatusCode::kInvalidArgument);
+  CHECK(code("faq", Purge::kPartition, "red\nblue") == absl::StatusCode::kInvalidArgument);
+  CHECK(code("faq", Purge::kPartition, "") == absl::StatusCode::kInvalidArgument);
+  CHECK(code("faq", Purge::kEntry, "x") == absl::StatusCode::kInvalidArgument);
+  CHECK(code("faq", static_cast<Purge>(3), "1") == absl::StatusCode::kInvalidArgument);
+  CHECK(hits("vk-blue") == 2);
+}
+
 TEST_CASE("nobody gets another tenant's answer") {
   const auto engine = CacheEngine();
   Try(*engine, "vk-red", Asking(kReset), Answering("Red's."), At(0));

@@ -99,6 +99,8 @@ class CachePart {
     Name(call, vector, &record);
     record.min_similarity = call.a / 4 % 12 * 0.1;
     record.is_probe = call.a / 64;
+    record.is_tentative = call.b / 4 % 2;
+    record.exclude[call.b / 8 % 4] = entries_[call.c % std::size(entries_)];
     const Given<weir_cache_query> query(common_.TakeAge(), record);
     const Taken<weir_cache_answer> answer(common_.TakeAge());
     char buffer[40];
@@ -117,6 +119,8 @@ class CachePart {
     const bool found = told.found != WEIR_CACHE_MISS;
     if (found != (told.miss == WEIR_MISS_NONE) || found != (told.entry != 0)) std::abort();
     if ((!found && needed != 0) || told.age_ns < 0) std::abort();
+    if (record.is_tentative == 0) return;
+    Checked(weir_cache_confirm(caches_[call.a], answer.get(), call.c % 2, &common_.error));
   }
 
   void End(const AbiCall& call) {

@@ -121,6 +121,8 @@ class Middleware(unittest.IsolatedAsyncioTestCase):
         second = await self.ask(application, chat("How is hello said?"), embed=embed, host=host)
         self.assertEqual((second.status, len(application.seen)), (200, 1))
         self.assertIn(b"Hello.", second.answer)
+        self.assertEqual(host.purge_cache("faq", model="another"), 0)
+        self.assertEqual(host.purge_cache("faq"), 1)
 
         async def fail(name, text):
             raise ConnectionError(name)

@@ -87,6 +87,21 @@ class Caching(unittest.TestCase):
         with self.assertRaises(TypeError):
             self.cache.purge(model=1, scope=1)
 
+    def test_refused(self):
+        ours = {"vector": direction(1.0), "min_similarity": 0.9, "tentative": True}
+        for name, cosine in (("a", 0.99), ("b", 0.95)):
+            self.cache.insert(name, name, vector=direction(cosine))
+        best = self.cache.lookup("x", **ours)
+        next_best = self.cache.lookup("x", **ours, exclude=[best.entry])
+        self.assertEqual((best.value, next_best.value), (b"a", b"b"))
+        none = self.cache.lookup("x", **ours, exclude=[best.entry, next_best.entry])
+        self.assertIs(none.miss, weir.Miss.BELOW_THRESHOLD if none.similarity > -1
+                      else weir.Miss.EMPTY_PARTITION)
+        self.cache.confirm(next_best, True)
+        self.cache.confirm(best, False)
+        stats = self.cache.stats()
+        self.assertEqual((stats["semantic_hits"], stats["misses"]["refused"]), (1, 1))
+
     def test_state_file(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "state"

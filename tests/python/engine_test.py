@@ -190,6 +190,13 @@ class Transactions(unittest.TestCase):
         with self.assertRaises(weir.NotFoundError):
             self.engine.override_limit("no-such", 1, 1)
 
+    def test_purge(self):
+        for named in ({}, {"partition": "red"}, {"model": "gpt-4o"}, {"entry": "1"}):
+            with self.assertRaises(weir.NotFoundError):
+                self.engine.purge_cache("no-such", **named)
+        with self.assertRaises(TypeError):
+            self.engine.purge_cache("faq", model="m", entry="1")
+
     def test_what_people_read(self):
         with self.engine.transaction() as txn:
             txn.request(*CHAT, chat(max_tokens=20))

@@ -86,7 +86,7 @@ static void push_answer(lua_State* L, const weir_cache_answer* answer) {
 }
 
 static int cache_lookup(lua_State* L) {
-  static const char* const kOthers[] = {"vector", "min_similarity", NULL};
+  static const char* const kOthers[] = {"vector", "min_similarity", "exclude", NULL};
   NEW_ERROR;
   weir_cache* cache = cache_of(L);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -96,6 +96,18 @@ static int cache_lookup(lua_State* L) {
   query.size = sizeof(query);
   fill_struct(L, 2, weir_cache_query_fields, &query, kOthers);
   query.min_similarity = number_field(L, 2, "min_similarity");
+  if (lua_getfield(L, 2, "exclude") != LUA_TNIL) {
+    luaL_checktype(L, -1, LUA_TTABLE);
+    const size_t count = lua_rawlen(L, -1);
+    luaL_argcheck(L, count <= sizeof(query.exclude) / sizeof(*query.exclude), 2,
+                  "exclude: at most 4 entries");
+    for (size_t i = 0; i < count; ++i) {
+      lua_rawgeti(L, -1, (lua_Integer)i + 1);
+      query.exclude[i] = (uint64_t)luaL_checkinteger(L, -1);
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
   query.vector = vector_field(L, 2, &query.vector_size);
   weir_cache_answer answer;
   answer.size = sizeof(answer);
@@ -116,6 +128,31 @@ static int cache_lookup(lua_State* L) {
   }
   push_answer(L, &answer);
   return 2;
+}
+
+/* Of a tentative look-up's second result, whether the value was given. */
+static int cache_confirm(lua_State* L) {
+  NEW_ERROR;
+  weir_cache* cache = cache_of(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  weir_cache_answer answer;
+  memset(&answer, 0, sizeof(answer));
+  answer.size = sizeof(answer);
+  lua_getfield(L, 2, "found");
+  answer.found = (int32_t)luaL_checkinteger(L, -1);
+  lua_getfield(L, 2, "entry");
+  answer.entry = (uint64_t)luaL_checkinteger(L, -1);
+  answer.similarity = number_field(L, 2, "similarity");
+  if (lua_getfield(L, 2, "miss") != LUA_TNIL) {
+    const char* miss = luaL_checkstring(L, -1);
+    const char* name = NULL;
+    size_t size = 0;
+    while (weir_cache_miss_name(answer.miss, &name, &size) == WEIR_OK &&
+           (strlen(miss) != size || memcmp(miss, name, size) != 0)) {
+      ++answer.miss;
+    }
+  }
+  return push_done(L, weir_cache_confirm(cache, &answer, lua_toboolean(L, 3), &error), &error);
 }
 
 static int cache_insert(lua_State* L) {
@@ -231,10 +268,10 @@ static int compare_meaning(lua_State* L) {
   return 4;
 }
 
-static const luaL_Reg kMethods[] = {{"lookup", cache_lookup}, {"insert", cache_insert},
-                                    {"touch", cache_touch},   {"remove", cache_remove},
-                                    {"purge", cache_purge},   {"stats", cache_stats},
-                                    {"free", cache_free},     {NULL, NULL}};
+static const luaL_Reg kMethods[] = {
+    {"lookup", cache_lookup}, {"insert", cache_insert},   {"touch", cache_touch},
+    {"remove", cache_remove}, {"confirm", cache_confirm}, {"purge", cache_purge},
+    {"stats", cache_stats},   {"free", cache_free},       {NULL, NULL}};
 
 static const luaL_Reg kFunctions[] = {{"cache", new_cache},
                                       {"lexical_embed", lexical_embed},

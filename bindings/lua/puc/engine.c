@@ -394,6 +394,34 @@ static int engine_changes(lua_State* L) {
   RETURN_WRITTEN(L, weir_engine_changes_json(engine, since, buffer, capacity, &needed, &error));
 }
 
+static int engine_purge_cache(lua_State* L) {
+  NEW_ERROR;
+  weir_engine* engine = handle_of(L, 1, ENGINE);
+  size_t name_size = 0, what_size = 0;
+  const char* name = luaL_checklstring(L, 2, &name_size);
+  const char* what = "";
+  int32_t which = WEIR_PURGE_ALL;
+  if (!lua_isnoneornil(L, 3)) {
+    luaL_checktype(L, 3, LUA_TTABLE);
+    if (lua_getfield(L, 3, "partition") != LUA_TNIL) {
+      which = WEIR_PURGE_PARTITION;
+    } else if (lua_getfield(L, 3, "model") != LUA_TNIL) {
+      which = WEIR_PURGE_MODEL;
+    } else {
+      lua_getfield(L, 3, "entry");
+      which = WEIR_PURGE_ENTRY;
+    }
+    what = luaL_checklstring(L, -1, &what_size);
+  }
+  uint64_t removed = 0;
+  if (weir_engine_purge_cache(engine, name, name_size, which, what, what_size, &removed, &error) !=
+      WEIR_OK) {
+    return push_fault(L, &error);
+  }
+  lua_pushinteger(L, (lua_Integer)removed);
+  return 1;
+}
+
 static int engine_override_limit(lua_State* L) {
   NEW_ERROR;
   size_t limit_size = 0, key_size = 0;
@@ -453,6 +481,7 @@ static const luaL_Reg kEngineMethods[] = {{"txn", engine_txn},
                                           {"status", engine_status},
                                           {"changes", engine_changes},
                                           {"override_limit", engine_override_limit},
+                                          {"purge_cache", engine_purge_cache},
                                           {"export_metrics", engine_export_metrics},
                                           {"acknowledge_metrics", engine_acknowledge_metrics},
                                           {"free", engine_free},

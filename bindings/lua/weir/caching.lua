@@ -27,7 +27,7 @@ local function floats_of(list)
   return floats, #list
 end
 
-local QUERY_WORDS = { vector = true, min_similarity = true }
+local QUERY_WORDS = { vector = true, min_similarity = true, exclude = true }
 local ENTRY_WORDS = { vector = true, ttl_ms = true }
 
 local function cleared(cdata)
@@ -36,13 +36,18 @@ local function cleared(cdata)
   return cdata
 end
 
--- Looks for { partition, key, vector, min_similarity, embedder_id, embedder_epoch, is_probe }: the
+-- Looks for { partition, key, vector, min_similarity, embedder_id, embedder_epoch, is_probe,
+-- is_tentative, exclude (up to four entries that were refused) }: the
 -- value, or nil; and a table { found, miss, similarity, similarity_error, entry, age_ms }.
 function cache.lookup(self, asked, now)
   native.fill("weir_cache_query", cleared(query), asked, QUERY_WORDS)
   local floats, count = floats_of(asked.vector)
   query.vector, query.vector_size = floats, count
   query.min_similarity = asked.min_similarity or 0
+  for i, id in ipairs(asked.exclude or {}) do
+    if i > 4 then error("exclude: at most 4 entries", 2) end
+    query.exclude[i - 1] = id
+  end
   local instant = at(now)
   local value, err = native.written(function(buffer, capacity, needed)
     return lib.weir_cache_lookup(self.handle, query, instant, buffer, capacity, needed, answer,
@@ -60,6 +65,23 @@ function cache.lookup(self, asked, now)
     similarity_error = answer.similarity_error, entry = answer.entry,
     age_ms = tonumber(answer.age_ns) / 1e6,
   }
+end
+
+local function number_of_miss(name)
+  local miss = 0
+  while lib.weir_cache_miss_name(miss, native.view, native.view_size) == constants.OK do
+    if native.view_text(0) == name then return miss end
+    miss = miss + 1
+  end
+  return 0
+end
+
+-- What became of a tentative look-up: of its second result, whether the value was given.
+function cache.confirm(self, told, is_given)
+  cleared(answer)
+  answer.found, answer.similarity, answer.entry = told.found, told.similarity, told.entry
+  answer.miss = number_of_miss(told.miss)
+  return done(lib.weir_cache_confirm(self.handle, answer, is_given and 1 or 0, fault))
 end
 
 -- Keeps { partition, key, value, vector, ttl_ms, embedder_id, embedder_epoch, model, scope,

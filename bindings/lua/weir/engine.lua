@@ -7,7 +7,7 @@ local lib, fault, at, done = native.lib, native.fault, native.at, native.done
 local view, view_size = native.view, native.view_size
 local second, second_size = ffi.new("const char*[1]"), ffi.new("size_t[1]")
 local number = ffi.new("int32_t[1]")
-local batch_number = ffi.new("uint64_t[1]")
+local batch_number, removed = ffi.new("uint64_t[1]"), ffi.new("uint64_t[1]")
 local handles = {
   policy = ffi.new("weir_policy*[1]"),
   engine = ffi.new("weir_engine*[1]"),
@@ -272,6 +272,25 @@ function engine.changes(self, since)
   return native.written(function(buffer, capacity, needed)
     return lib.weir_engine_changes_json(self.handle, since or 0, buffer, capacity, needed, fault)
   end)
+end
+
+-- Takes answers out of the policy's cache of this name: { partition = … } (what the cache's
+-- partition gives, one a line), { model = … } or { entry = … } (as explain tells it of a hit); nil:
+-- all. How many.
+function engine.purge_cache(self, name, which)
+  local kind, what = native.constants.PURGE_ALL, ""
+  if which and which.partition then
+    kind, what = native.constants.PURGE_PARTITION, which.partition
+  elseif which and which.model then
+    kind, what = native.constants.PURGE_MODEL, which.model
+  elseif which then
+    kind, what = native.constants.PURGE_ENTRY, tostring(which.entry)
+  end
+  if done(lib.weir_engine_purge_cache(self.handle, name, #name, kind, what, #what, removed,
+    fault)) then
+    return tonumber(removed[0])
+  end
+  return native.last_fault()
 end
 
 function engine.override_limit(self, limit, key, amount, for_ms, now)

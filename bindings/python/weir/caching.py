@@ -39,6 +39,7 @@ class Miss(IntEnum):
     WRONG_DIMENSION = lib.WEIR_MISS_WRONG_DIMENSION
     BAD_VECTOR = lib.WEIR_MISS_BAD_VECTOR
     RACED = lib.WEIR_MISS_RACED
+    REFUSED = lib.WEIR_MISS_REFUSED
 
 
 class MeaningGuard(IntEnum):
@@ -130,13 +131,17 @@ class Cache(Owner):
 
     def lookup(self, key: Text = b"", *, partition: Text = b"", vector: Vector | None = None,
                min_similarity: float = 0.0, embedder: int = 0, epoch: int = 0,
-               probe: bool = False, now: Now | None = None) -> CacheAnswer:
+               probe: bool = False, tentative: bool = False, exclude: Sequence[int] = (),
+               now: Now | None = None) -> CacheAnswer:
         """The value of this very key, or of the most similar vector that reaches min_similarity.
         embedder, epoch: what made the vector; only vectors of the same are compared. probe:
-        another look-up for the same request may follow, so that a miss is not counted."""
+        another look-up for the same request may follow, so that a miss is not counted. tentative:
+        nothing is counted until confirm. exclude: up to four entries that were refused, not to be
+        found by meaning."""
         texts = Texts()
         query = struct("weir_cache_query", min_similarity=min_similarity, embedder_id=embedder,
-                       embedder_epoch=epoch, is_probe=probe)
+                       embedder_epoch=epoch, is_probe=probe, is_tentative=tentative,
+                       exclude=list(exclude))
         texts.put(query, "key", key)
         texts.put(query, "partition", partition)
         floats, query.vector_size = vector_in_c(vector)
@@ -157,6 +162,13 @@ class Cache(Owner):
         value = None if found is Found.MISS else ffi.buffer(buffer, needed[0])[:]
         return CacheAnswer(found, Miss(answer.miss), value, answer.similarity,
                            answer.similarity_error, answer.entry, answer.age_ns)
+
+    def confirm(self, answer: CacheAnswer, given: bool) -> None:
+        """What became of a tentative look-up's answer: a hit that was given is counted, and as use;
+        one that was refused is a miss."""
+        told = struct("weir_cache_answer", found=int(answer.found), miss=int(answer.miss),
+                      similarity=answer.similarity, entry=answer.entry)
+        call(lib.weir_cache_confirm, self._pointer, told, given)
 
     def insert(self, key: Text, value: Text, *, partition: Text = b"",
                vector: Vector | None = None, ttl_ns: int = 0, embedder: int = 0, epoch: int = 0,

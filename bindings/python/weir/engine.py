@@ -180,6 +180,22 @@ class Engine(Owner):
         changes: dict[str, Any] = read_json(lib.weir_engine_changes_json, self._pointer, since)
         return changes
 
+    def purge_cache(self, cache: Text, *, partition: Text | None = None, model: Text | None = None,
+                    entry: Text | None = None) -> int:
+        """Takes answers out of the policy's cache of this name: those of a partition (what the
+        cache's "partition" expressions give, one a line), of a model, or the entry that explain
+        tells of a hit; all of them when none is named. How many there were."""
+        kinds = [(lib.WEIR_PURGE_PARTITION, partition), (lib.WEIR_PURGE_MODEL, model),
+                 (lib.WEIR_PURGE_ENTRY, entry)]
+        named = [(kind, to_bytes(given)) for kind, given in kinds if given is not None]
+        if len(named) > 1:
+            raise TypeError("purge_cache takes one of partition, model and entry")
+        which, what = named[0] if named else (lib.WEIR_PURGE_ALL, b"")
+        name = to_bytes(cache)
+        removed: int = create(lib.weir_engine_purge_cache, "uint64_t", self._pointer, name,
+                              len(name), which, what, len(what))
+        return removed
+
     def override_limit(self, limit: Text, amount: int, for_ms: int, *, key: Text | None = None,
                        now: Now | None = None) -> None:
         """Another amount for the policy's limit of this name, for `key` alone or for every key
