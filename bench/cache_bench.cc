@@ -8,11 +8,15 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -89,6 +93,55 @@ BENCHMARK(BM_Lookup_Semantic)
     ->Args({10'000, 1536, 1000})
     ->Args({100'000, 384, 1})
     ->Args({100'000, 1536, 1});
+
+// A million rows take 3 GB of memory and two minutes to make: only with WEIR_LONG=1.
+[[maybe_unused]] const bool kLong = [] {
+  if (std::getenv("WEIR_LONG") == nullptr) return false;
+  benchmark::RegisterBenchmark("BM_Lookup_Semantic", BM_Lookup_Semantic)
+      ->ArgNames({"rows", "dimensions", "partitions"})
+      ->Args({1'000'000, 384, 1});
+  return true;
+}();
+
+// What readers wait while somebody inserts and evicts in their partition (`inserts` a second), and
+// while nobody does. Each look-up is timed, which adds the clock's 50 ns.
+void BM_Lookup_BesideAWriter(benchmark::State& state) {
+  constexpr uint32_t kRows = 10'000, kDimensions = 384;
+  Filled filled(kRows, kDimensions, 1);
+  const bench::Vectors& vectors = bench::VectorsOf(kRows, kDimensions);
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    if (state.range(0) == 0) return;
+    const std::chrono::nanoseconds pause(kSecond / state.range(0));
+    auto next = std::chrono::steady_clock::now();
+    for (uint64_t i = 0; !done; ++i) {
+      const Entry entry{filled.names[0], {1, i}, vectors.row(i % kRows), "v", 0, kOne};
+      benchmark::DoNotOptimize(filled.cache->Insert(entry, kNow).ok());
+      next += pause;
+      std::this_thread::sleep_until(next);
+    }
+  });
+  std::vector<int64_t> times_ns;
+  std::string value;
+  for (auto _ : state) {
+    const size_t query = times_ns.size() % bench::kQueries;
+    const auto begin = std::chrono::steady_clock::now();
+    const Query asked{filled.names[0], {~0ULL, query}, vectors.query(query), 0.9, kOne};
+    benchmark::DoNotOptimize(filled.cache->Lookup(asked, kNow, &value));
+    times_ns.push_back((std::chrono::steady_clock::now() - begin).count());
+  }
+  done = true;
+  writer.join();
+  std::sort(times_ns.begin(), times_ns.end());
+  const auto at = [&](size_t percent) {
+    return static_cast<double>(times_ns[times_ns.size() * percent / 100]) / 1000;
+  };
+  state.counters["p50_us"] = at(50);
+  state.counters["p99_us"] = at(99);
+  const uint64_t raced = filled.cache->GetStats().misses[static_cast<int>(Miss::kRaced)];
+  state.counters["raced_share"] = static_cast<double>(raced) / static_cast<double>(times_ns.size());
+}
+BENCHMARK(BM_Lookup_BesideAWriter)->ArgName("inserts")->Arg(0)->Arg(100)->Arg(5'000);
 
 // A tenant asks, by key and by meaning, for what other tenants have (1), or nobody has (0): what he
 // is told takes as long either way. Rows of half of the tenants are gone.

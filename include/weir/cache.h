@@ -63,7 +63,7 @@
 // takes about a microsecond an entry while look-ups go on (and may miss).
 //
 // Cost: a look-up by vector reads about 20 bytes for each row of its partition, so one of 10,000
-// rows takes microseconds, of 1,000,000 around half a millisecond. Memory: `dimensions` + 158 bytes
+// rows takes microseconds, of 1,000,000 around a millisecond. Memory: `dimensions` + 158 bytes
 // an entry with a half-full block to spare, 1,216 bytes a partition, and values in pieces of 256
 // bytes.
 
