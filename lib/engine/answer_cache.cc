@@ -95,16 +95,16 @@ uint64_t TagOf(std::string_view name) { return SipHash(0, name).lo; }
 
 absl::StatusOr<std::unique_ptr<AnswerCache>> AnswerCache::Create(state::Segment* segment,
                                                                  const policy::Cache& rules) {
-  auto index = cache::Cache::Create(segment, IndexName(rules.name), rules.Options());
-  if (!index.ok()) {
+  const auto named = [&](const absl::Status& status) {
     return absl::Status(
-        index.status().code(),
-        Concat({"the cache \"", rules.name, "\": ", std::string(index.status().message())}));
-  }
+        status.code(), Concat({"the cache \"", rules.name, "\": ", std::string(status.message())}));
+  };
+  auto index = cache::Cache::Create(segment, IndexName(rules.name), rules.Options());
+  if (!index.ok()) return named(index.status());
   std::unique_ptr<learning::Verifier> trials;
   if (rules.Learns()) {
     auto made = learning::Verifier::Create(segment, IndexName(rules.name), TrialRules(rules));
-    if (!made.ok()) return made.status();
+    if (!made.ok()) return named(made.status());
     trials = *std::move(made);
   }
   return std::unique_ptr<AnswerCache>(new AnswerCache(rules, *std::move(index), std::move(trials)));

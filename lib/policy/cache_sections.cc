@@ -33,6 +33,7 @@ const KnownEmbedder* FindKnown(std::string_view model) {
 
 std::vector<std::string_view> GuardNames() {
   std::vector<std::string_view> names;
+  names.reserve(meaning::kGuards);
   for (int i = 0; i < meaning::kGuards; ++i) {
     names.push_back(meaning::GuardName(static_cast<meaning::Guard>(i)));
   }
