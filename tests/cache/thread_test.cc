@@ -1,6 +1,9 @@
 // Readers and writers at once: what is found is whole, of one's own partition, and near.
+// WEIR_LONG=1 asks for ten minutes of it.
 
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,12 +39,17 @@ TEST_CASE("readers beside writers find nothing that is torn, strange or far") {
   std::vector<Vector> vectors;
   Random seeds(2);
   for (uint64_t n = 0; n < kVectors; ++n) vectors.push_back(RandomVector(&seeds, kDimensions));
+  const bool is_long = std::getenv("WEIR_LONG") != nullptr;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(10);
   std::atomic<bool> done{false};
   std::atomic<int> wrong{0};
   std::atomic<int> hits{0};
   const auto write = [&](uint64_t seed) {
     Random random(seed);
-    for (uint64_t life = 0; life < 20'000; ++life) {
+    const auto goes_on = [&](uint64_t life) {
+      return is_long ? std::chrono::steady_clock::now() < until : life < 20'000;
+    };
+    for (uint64_t life = 0; goes_on(life); ++life) {
       const uint64_t n = random.Below(kVectors);
       const uint64_t partition = random.Below(kPartitions);
       const std::string name = Named("p", partition);
