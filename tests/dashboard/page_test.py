@@ -96,8 +96,9 @@ def check_figures(page: browser.Browser, traffic: Traffic) -> None:
     assert "600 tokens in 60 s" in red[0] and "refused" in red[0], red
     assert "refused" not in page_rows["team-blue"][0]
 
-    tiles = page.ask("document.querySelector('#tiles').innerText")
-    assert f"\n{tokens(None)} in all\n" in tiles and "5.9 %" in tiles, tiles
+    def tiles() -> str:
+        return page.ask("document.querySelector('#tiles').innerText")
+    assert until(lambda: f"\n{tokens(None)} in all\n" in tiles() and "5.9 %" in tiles()), tiles()
 
     backends = rows(page, "backends")
     assert "open" in backends["gone"][0] and "a probe in" in backends["gone"][0], backends
