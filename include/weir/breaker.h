@@ -161,7 +161,9 @@ struct Passage {
   bool allowed = false;
   bool probe = false;            // allowed as one of the few while half-open
   State state = State::kClosed;  // an open circuit whose time is over is half-open
-  int64_t retry_at_mono_ns = 0;  // when not allowed: the earliest time worth asking again
+  // When not allowed: the earliest time worth asking again. While probes are out that is when the
+  // first of them will be overdue; any may end before, so it is no time to leave a backend alone.
+  int64_t retry_at_mono_ns = 0;
 };
 
 // The right to send one request, if allowed, and the ticket to report its outcome with.

@@ -17,6 +17,10 @@ namespace {
 
 constexpr int64_t kNoRetryTime = 0;
 
+// While another request tries a backend out nobody knows how long that takes: it is worth another
+// look after this.
+constexpr int64_t kLookAtProbeNs = kSecond;
+
 limits::Charge CapacityCharge(const policy::Backend& backend, uint64_t cost) {
   limits::Charge charge;
   charge.rule = static_cast<uint32_t>(backend.capacity_rule);
@@ -127,6 +131,11 @@ void TransactionImpl::NoteRetryAt(int64_t mono_ns) {
   }
 }
 
+int64_t TransactionImpl::RetryAt(const breaker::Passage& denied) const {
+  if (denied.state != breaker::State::kHalfOpen) return denied.retry_at_mono_ns;
+  return std::min(denied.retry_at_mono_ns, SaturatingAdd(now_.mono_ns, kLookAtProbeNs));
+}
+
 // A backend with one model has one circuit, any other one for each model; models that nobody knows
 // share one, since clients choose their names.
 breaker::Circuit TransactionImpl::CircuitOf(uint32_t backend) const {
@@ -154,9 +163,13 @@ bool TransactionImpl::Acquire(uint32_t member) {
   const breaker::Circuit circuit = CircuitOf(index);
   made.permit = generation_->breaker->Acquire(circuit, now_);
   if (!made.permit.allowed) {
-    const breaker::Snapshot snapshot = generation_->breaker->Get(circuit, now_);
-    RestTripped(member, made.permit.retry_at_mono_ns, snapshot.trip.asked);
-    NoteRetryAt(made.permit.retry_at_mono_ns);
+    // A half-open circuit is between this request and the member alone: the pool keeps the latest
+    // of the times it is told, and the probe may end at any moment.
+    if (made.permit.state == breaker::State::kOpen) {
+      const breaker::Snapshot snapshot = generation_->breaker->Get(circuit, now_);
+      RestTripped(member, made.permit.retry_at_mono_ns, snapshot.trip.asked);
+    }
+    NoteRetryAt(RetryAt(made.permit));
     return false;
   }
   if (backend.capacity_rule >= 0) {
@@ -246,7 +259,7 @@ std::optional<TransactionImpl::Return> TransactionImpl::SoonestReturn() {
     int64_t until_ns = states[member].usable ? kNoRetryTime : states[member].until_mono_ns;
     const uint32_t index = pool().backends[member];
     const breaker::Passage passage = generation_->breaker->Check(CircuitOf(index), now_);
-    if (!passage.allowed) until_ns = std::max(until_ns, passage.retry_at_mono_ns);
+    if (!passage.allowed) until_ns = std::max(until_ns, RetryAt(passage));
     const policy::Backend& backend = plan().backends[index];
     if (backend.capacity_rule >= 0) {
       const limits::Verdict verdict =

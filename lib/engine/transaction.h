@@ -222,6 +222,7 @@ class TransactionImpl : public Transaction, public Recycled {
   void RestTripped(uint32_t member, int64_t until_mono_ns, bool asked);
   void RestFull(uint32_t member, const limits::Verdict& verdict);
   void NoteRetryAt(int64_t mono_ns);
+  int64_t RetryAt(const breaker::Passage& denied) const;
   int64_t PlanDeadline() const;
   std::optional<Action> RetryElsewhere(bool worth_it);
   std::optional<Action> WaitForBackend();
