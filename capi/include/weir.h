@@ -232,8 +232,10 @@ WEIR_API weir_status weir_engine_acknowledge_metrics(weir_engine* engine, uint32
                                                      uint64_t number, weir_error* error);
 
 /* The state of backends (their circuits: state, since, why, until) and of pools (who is usable, why
- * not, until when, what is under way), and the limits that the policy in force sets (unit, amount
- * unless an expression gives it, window), as one JSON object. Threads: any. */
+ * not, until when, what is under way), the limits that the policy in force sets (unit, amount
+ * unless an expression gives it, window), and what each cache holds and has done (entries,
+ * partitions, hits, misses by reason; of all processes since it was made), as one JSON object.
+ * Threads: any. */
 WEIR_API weir_status weir_engine_status(weir_engine* engine, const weir_now* now, char* buffer,
                                         size_t capacity, size_t* needed, weir_error* error);
 

@@ -187,7 +187,7 @@ class Engine {
                                                        Now now) = 0;
   virtual absl::Status AcknowledgeMetrics(metrics::ExportFormat format, uint64_t number) = 0;
 
-  // Backends, their circuits, pools, and the limits that the policy in force sets.
+  // Backends, their circuits, pools, the limits that the policy in force sets, and the caches.
   virtual std::string StatusJson(Now now) const = 0;
   // Circuits that tripped, half-opened or were reset since the change of that number, in all
   // processes that share the state, as breaker::ChangesJson tells them: for alerts and logs.

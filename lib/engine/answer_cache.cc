@@ -121,30 +121,30 @@ learning::Ticket AnswerCache::Decide(const Found& found, const RequestKey& key, 
   return trials_->Decide({found.entry, FrameOf(key), found.similarity}, now);
 }
 
-AnswerCache::Found AnswerCache::FindExact(const Asked& asked, Now now) {
-  cache::Answer nearest;
-  Found found = Look({asked.key, {}, asked.max_age_ns}, {}, &nearest, now);
-  if (found.answer) index_->Confirm(nearest, /*is_given=*/true);
-  return found;
+AnswerCache::Found AnswerCache::FindExact(const Asked& asked, Now now) const {
+  return Look({asked.key, {}, asked.max_age_ns}, {}, now);
 }
 
-AnswerCache::Found AnswerCache::Find(const Asked& asked, Now now) {
-  cache::Answer best;
-  Found found = Look(asked, {}, &best, now);
+AnswerCache::Found AnswerCache::Find(const Asked& asked, Now now) const {
+  Found best = Look(asked, {}, now);
   std::array<cache::EntryId, kCandidates> refused = {};
-  cache::Answer nearest = best;
+  cache::Answer nearest = best.told;
   for (size_t i = 0; i + 1 < kCandidates && nearest.found == cache::Found::kSemantic; ++i) {
-    if (found.answer) break;
+    if (best.answer) break;
     refused[i] = nearest.entry;
-    Found next = Look(asked, {refused.data(), i + 1}, &nearest, now);
-    if (next.answer) found = std::move(next);
+    Found next = Look(asked, {refused.data(), i + 1}, now);
+    nearest = next.told;
+    if (next.answer) best = std::move(next);
   }
-  index_->Confirm(found.answer ? nearest : best, found.answer.has_value());
-  return found;
+  return best;
+}
+
+void AnswerCache::Confirm(const Found& found, bool is_given) {
+  index_->Confirm(found.told, is_given);
 }
 
 AnswerCache::Found AnswerCache::Look(const Asked& asked, absl::Span<const cache::EntryId> refused,
-                                     cache::Answer* found_nearest, Now now) {
+                                     Now now) const {
   cache::Query query;
   query.partition = FrameOf(*asked.key);
   query.exact = {asked.key->exact.hi, asked.key->exact.lo};
@@ -154,8 +154,9 @@ AnswerCache::Found AnswerCache::Look(const Asked& asked, absl::Span<const cache:
   query.is_tentative = true;
   query.exclude = refused;
   std::string value;
-  const cache::Answer nearest = *found_nearest = index_->Lookup(query, now, &value);
+  const cache::Answer nearest = index_->Lookup(query, now, &value);
   Found found;
+  found.told = nearest;
   found.entry = nearest.entry;
   found.by_meaning = nearest.found == cache::Found::kSemantic;
   found.similarity = nearest.similarity;

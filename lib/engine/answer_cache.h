@@ -48,14 +48,17 @@ class AnswerCache {
     std::string_view reason;
     std::string_view guard;  // that refused
     uint64_t entry = 0;      // of the index; 0: there was none
+    cache::Answer told;      // by the index, which counts nothing before Confirm
     std::string asked_then;  // by meaning, where a verifier is to read it: what it answers
   };
 
-  // By the exact key alone; a miss is not counted, since another look-up follows.
-  Found FindExact(const Asked& asked, Now now);
+  // By the exact key alone: a miss is none of the cache, since another look-up follows.
+  Found FindExact(const Asked& asked, Now now) const;
   // By the exact key, then by meaning: what a guard refuses gives way to the next best, a few
   // times. Of several that were refused, the best tells why.
-  Found Find(const Asked& asked, Now now);
+  Found Find(const Asked& asked, Now now) const;
+  // Once for each Found that was told to somebody: whether its answer was given in the end.
+  void Confirm(const Found& found, bool is_given);
 
   // False: there was no room for it.
   bool Keep(const Asked& asked, const dialects::KeptAnswer& answer, std::string_view model,
@@ -72,14 +75,13 @@ class AnswerCache {
   // How many came before: no two replays of a process have the same number.
   uint64_t CountReplay() { return replays_.fetch_add(1, std::memory_order_relaxed); }
 
-  cache::Cache& index() { return *index_; }
+  cache::Stats GetStats() const { return index_->GetStats(); }
   const policy::Cache& rules() const { return rules_; }
 
  private:
   AnswerCache(const policy::Cache& rules, std::unique_ptr<cache::Cache> index,
               std::unique_ptr<learning::Verifier> trials);
-  Found Look(const Asked& asked, absl::Span<const cache::EntryId> refused, cache::Answer* nearest,
-             Now now);
+  Found Look(const Asked& asked, absl::Span<const cache::EntryId> refused, Now now) const;
   absl::StatusOr<uint64_t> PurgeScope(std::string_view lines);
 
   const policy::Cache& rules_;

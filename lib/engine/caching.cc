@@ -124,7 +124,9 @@ std::optional<Action> TransactionImpl::AskCache() {
       case Caching::Step::kExact:
         caching.step = Caching::Step::kFlight;
         if (!caching.looks) break;
-        if (auto reply = GiveKnown(caching.cache->FindExact(exactly, now_))) return reply;
+        caching.found = caching.cache->FindExact(exactly, now_);
+        if (!caching.found.answer) break;
+        if (auto reply = GiveFound()) return reply;
         break;
       case Caching::Step::kFlight:
         caching.step = Caching::Step::kVector;
@@ -158,7 +160,7 @@ std::optional<Action> TransactionImpl::AskCache() {
         break;
       case Caching::Step::kGive:
         caching.step = Caching::Step::kOver;
-        if (auto reply = GiveKnown(std::exchange(caching.found, {}))) return reply;
+        if (auto reply = GiveFound()) return reply;
         break;
       case Caching::Step::kOver:
         return std::nullopt;
@@ -320,15 +322,23 @@ void TransactionImpl::TakeVector() {
   caching.permit = {};
 }
 
-// What was found, told to the client; nothing when there was no answer.
-std::optional<Action> TransactionImpl::GiveKnown(AnswerCache::Found found) {
+// What was found, told to the client; nothing when there was no answer. The index learns which.
+std::optional<Action> TransactionImpl::GiveFound() {
   Caching& caching = *caching_;
+  AnswerCache::Found found = std::exchange(caching.found, {});
   caching.similarity = found.similarity;
   caching.age_ns = found.age_ns;
   caching.entry = found.entry;
   caching.reason = found.reason;
   caching.guard = found.guard;
-  if (!found.answer || TriesFound(&found)) return std::nullopt;
+  std::optional<Action> reply;
+  if (found.answer && !TriesFound(&found)) reply = GiveAnswer(found);
+  if (caching.looks) caching.cache->Confirm(found, reply.has_value());
+  return reply;
+}
+
+std::optional<Action> TransactionImpl::GiveAnswer(const AnswerCache::Found& found) {
+  Caching& caching = *caching_;
   const std::string id =
       FreshId(*generation_->segment, caching.key.exact, caching.cache->CountReplay(), now_);
   dialects::Replay replay;

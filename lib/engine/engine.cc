@@ -107,6 +107,7 @@ std::string EngineImpl::StatusJson(Now now) const {
   WriteBackends(*generation, now, &writer);
   WritePools(*generation, now, &writer);
   WriteLimits(generation->plan(), &writer);
+  WriteCaches(*generation, &writer);
   writer.EndObject();
   return out;
 }

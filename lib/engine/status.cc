@@ -150,4 +150,22 @@ void WriteLimits(const policy::Plan& plan, json::Writer* writer) {
   writer->EndArray();
 }
 
+void WriteCaches(const Generation& generation, json::Writer* writer) {
+  writer->Key("caches").BeginArray();
+  for (const std::unique_ptr<AnswerCache>& answers : generation.caches) {
+    const cache::Stats stats = answers->GetStats();
+    writer->BeginObject().Key("cache").String(answers->rules().name);
+    writer->Key("entries").Uint(stats.entries).Key("partitions").Uint(stats.partitions);
+    writer->Key("exact_hits").Uint(stats.exact_hits);
+    writer->Key("semantic_hits").Uint(stats.semantic_hits);
+    writer->Key("misses").BeginObject();
+    for (int i = 0; i < cache::kMissReasons; ++i) {
+      const uint64_t misses = stats.misses[static_cast<size_t>(i)];
+      if (misses != 0) writer->Key(cache::MissName(static_cast<cache::Miss>(i))).Uint(misses);
+    }
+    writer->EndObject().EndObject();
+  }
+  writer->EndArray();
+}
+
 }  // namespace weir::engine

@@ -20,6 +20,9 @@ void WritePools(const Generation& generation, Now now, json::Writer* writer);
 // "limits": what the policy sets: unit, amount unless an expression gives it, window.
 void WriteLimits(const policy::Plan& plan, json::Writer* writer);
 
+// "caches": what each holds and has done, of all processes since it was made.
+void WriteCaches(const Generation& generation, json::Writer* writer);
+
 }  // namespace weir::engine
 
 #endif  // WEIR_LIB_ENGINE_STATUS_H_

@@ -155,7 +155,8 @@ class TransactionImpl : public Transaction, public Recycled {
   bool AwaitsCall(uint64_t call_id) const;
   bool IsCallOpen() const;
   void TakeVector();
-  std::optional<Action> GiveKnown(AnswerCache::Found found);
+  std::optional<Action> GiveFound();
+  std::optional<Action> GiveAnswer(const AnswerCache::Found& found);
   void SettleHit(const dialects::KeptAnswer& answer);
   void MeterCaching();
   void SetCacheHeader();

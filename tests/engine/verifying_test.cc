@@ -100,6 +100,8 @@ TEST_CASE("a verifier is asked before an answer found by meaning is given") {
   REQUIRE(Decide(*txn, At(30)).kind == ActionKind::kReply);
   CHECK(Has(std::string(txn->body()), "Click."));
   CHECK(Has(txn->Explain(), R"("verifier":"yes")"));
+  CHECK(Has(engine->StatusJson(At(30)),
+            R"("exact_hits":0,"semantic_hits":1,"misses":{"empty_partition":1})"));
   // The very same request needs none.
   CHECK(Decide(*Ask(*engine, kFirst), At(40)).kind == ActionKind::kReply);
 }
@@ -129,6 +131,9 @@ TEST_CASE("whatever a verifier says but yes is a miss") {
     INFO(txn->Explain());
     CHECK(Has(txn->Explain(), R"("reason":"verifier")"));
     CHECK(Has(txn->Explain(), std::string(R"("verifier":")") + one.told + '"'));
+    // The first miss is that of the request whose answer was kept.
+    CHECK(Has(engine->StatusJson(At(20)),
+              R"("semantic_hits":0,"misses":{"empty_partition":1,"refused":1})"));
   }
 }
 
@@ -186,6 +191,8 @@ TEST_CASE("what was tried: right, wrong, or nothing to compare") {
   Serve(*right, "**Click**", At(2));
   CHECK(Has(right->Explain(), R"("trial":"right")"));
   CHECK(Has(right->Explain(), R"("kept":"kept")"));
+  CHECK(Has(engine->StatusJson(At(2)),
+            R"("semantic_hits":0,"misses":{"empty_partition":1,"refused":1})"));
   // It is found by its own key from now on.
   CHECK(Decide(*Ask(*engine, kSecond), At(3)).kind == ActionKind::kReply);
 
