@@ -290,6 +290,13 @@ bool TransactionImpl::AwaitsCall(uint64_t call_id) const {
          (call_id == kVerifierCall && step == Caching::Step::kJudged);
 }
 
+// Nobody waits for its answer any more, which told nothing of the backend.
+void TransactionImpl::DropCall() {
+  if (caching_ == nullptr) return;
+  generation_->breaker->Cancel(caching_->permit, now_);
+  caching_->permit = {};
+}
+
 bool TransactionImpl::IsCallOpen() const {
   return !caching_->call_answered && now_.mono_ns < caching_->call_deadline_mono_ns;
 }

@@ -184,6 +184,7 @@ void TransactionImpl::End(int status) {
   if (phase_ == Phase::kEnded) return;
   phase_ = Phase::kEnded;
   LeaveLine();
+  DropCall();
   LandFlight();
   LoseTrial();
   replied_status_ = status;

@@ -154,6 +154,7 @@ class TransactionImpl : public Transaction, public Recycled {
   Action BeginCall(uint64_t call_id, Caching::Step step, int64_t deadline_ns);
   bool AwaitsCall(uint64_t call_id) const;
   bool IsCallOpen() const;
+  void DropCall();
   void TakeVector();
   std::optional<Action> GiveFound();
   std::optional<Action> GiveAnswer(const AnswerCache::Found& found);

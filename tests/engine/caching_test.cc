@@ -468,8 +468,11 @@ TEST_CASE("a dead, slow or wrong embedder costs its deadline, and then nothing")
   // What came without a vector is found by its key.
   Serve(*rested, Answering("Kept."), At(3'001));
   CHECK(Try(*engine, "vk-red", Asking("Not asked"), "", At(3'100)).kind == ActionKind::kReply);
-  auto probe = Ask(*engine, "vk-red", Asking("Again"));
-  CHECK(Decide(*probe, At(8'000)).kind == ActionKind::kCall);
+  // A probe whose client leaves keeps nobody from the embedder.
+  for (int i = 0; i < 2; ++i) {
+    auto probe = Ask(*engine, "vk-red", Asking("Again"));
+    CHECK(Decide(*probe, At(8'000)).kind == ActionKind::kCall);
+  }
 }
 
 TEST_CASE("a host that embeds by itself gives the vector") {
