@@ -316,6 +316,7 @@ static void end(void* data) {
     weir_txn_client_left(x->txn, &now, &error);
   }
   weir_http_ledger_append(x);
+  weir_http_board_note(x);
 }
 
 static void free_transaction(void* data) { weir_txn_free(data); }

@@ -1,5 +1,5 @@
 /* weir_metrics: the metrics as Prometheus reads them. weir_status: backends and pools as JSON.
- * weir_events: both, for the live page. */
+ * weir_events: both and the board, for the live page. */
 
 #include "weir_http.h"
 
@@ -111,24 +111,27 @@ static ngx_int_t send_text(ngx_http_request_t* r, read_call call) {
 static ngx_int_t events(ngx_http_request_t* r) {
   ngx_int_t rc = take_request(r);
   if (rc != NGX_OK) return rc;
+  weir_http_shared* shared = ngx_http_get_module_main_conf(r, ngx_http_weir_module);
   ngx_str_t status = ngx_null_string, changes = ngx_null_string, metrics = ngx_null_string;
+  ngx_str_t board = ngx_null_string;
   const char* type = NULL;
   if (read_text(r, read_status, &type, &status) != NGX_OK ||
       read_text(r, read_changes, &type, &changes) != NGX_OK ||
-      read_text(r, read_prometheus, &type, &metrics) != NGX_OK) {
+      read_text(r, read_prometheus, &type, &metrics) != NGX_OK ||
+      weir_http_board_write(r, shared, &board) != NGX_OK) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   static const char kForm[] =
-      "retry: 1000\ndata: {\"time_ms\":%uL,\"status\":%V,\"changes\":%V,\"metrics\":\"";
+      "retry: 1000\ndata: {\"time_ms\":%uL,\"status\":%V,\"changes\":%V,%V,\"metrics\":\"";
   static const char kEnd[] = "\"}\n\n";
   const size_t escapes = ngx_escape_json(NULL, metrics.data, metrics.len);
-  const size_t capacity = sizeof(kForm) + NGX_INT64_LEN + status.len + changes.len + metrics.len +
-                          escapes + sizeof(kEnd);
+  const size_t capacity = sizeof(kForm) + NGX_INT64_LEN + status.len + changes.len + board.len +
+                          metrics.len + escapes + sizeof(kEnd);
   ngx_str_t event = {0, ngx_pnalloc(r->pool, capacity)};
   if (event.data == NULL) return NGX_HTTP_INTERNAL_SERVER_ERROR;
   const weir_now now = weir_http_now();
   u_char* end = ngx_snprintf(event.data, capacity, kForm, (uint64_t)(now.unix_ns / 1000000),
-                             &status, &changes);
+                             &status, &changes, &board);
   end = (u_char*)ngx_escape_json(end, metrics.data, metrics.len);
   end = ngx_cpymem(end, kEnd, sizeof(kEnd) - 1);
   event.len = end - event.data;
@@ -145,8 +148,8 @@ char* weir_http_page(ngx_conf_t* cf, ngx_command_t* command, void* conf) {
   ngx_http_core_loc_conf_t* core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
   location->is_page = shared->used = 1;
   const char* name = (const char*)command->name.data;
-  core->handler = ngx_strcmp(name, "weir_metrics") == 0  ? metrics
-                  : ngx_strcmp(name, "weir_events") == 0 ? events
-                                                         : status;
+  const ngx_uint_t is_events = ngx_strcmp(name, "weir_events") == 0;
+  if (is_events && weir_http_board_add(cf, shared) != NGX_OK) return NGX_CONF_ERROR;
+  core->handler = is_events ? events : ngx_strcmp(name, "weir_metrics") == 0 ? metrics : status;
   return NGX_CONF_OK;
 }

@@ -4,7 +4,7 @@
 #include "weir_http.h"
 
 /* While the answer is under way the explanation still changes. */
-static ngx_int_t explain(weir_http_exchange* x) {
+ngx_int_t weir_http_explain(weir_http_exchange* x) {
   WEIR_HTTP_NEW_ERROR(error);
   if (x->explanation.len != 0 && x->outcome != WEIR_HTTP_OPEN) return NGX_OK;
   size_t capacity = 1024, needed = 0;
@@ -48,7 +48,7 @@ static const char* const kCompletionTokens[] = {"usage", "completion", NULL};
 
 static ngx_int_t find(weir_http_exchange* x, const char* const* path, ngx_str_t* text) {
   ngx_str_null(text);
-  if (explain(x) != NGX_OK) return NGX_ERROR;
+  if (weir_http_explain(x) != NGX_OK) return NGX_ERROR;
   weir_http_json_find(&x->explanation, path, text);
   return NGX_OK;
 }
@@ -84,7 +84,7 @@ static ngx_int_t get_explain(ngx_http_request_t* r, ngx_http_variable_value_t* v
                              uintptr_t data) {
   weir_http_exchange* x = exchange_of(r, value);
   if (x == NULL) return NGX_OK;
-  if (explain(x) != NGX_OK) return NGX_ERROR;
+  if (weir_http_explain(x) != NGX_OK) return NGX_ERROR;
   return give(value, x->explanation);
 }
 

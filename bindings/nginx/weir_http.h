@@ -12,7 +12,8 @@
  *   explain.c    reads members of the explanation
  *   variables.c  $weir_...
  *   ledger.c     weir_ledger: a line of each request
- *   pages.c      weir_metrics, weir_status */
+ *   board.c      what the live page shows of single requests
+ *   pages.c      weir_metrics, weir_status, weir_events */
 
 #ifndef WEIR_BINDINGS_NGINX_WEIR_HTTP_H_
 #define WEIR_BINDINGS_NGINX_WEIR_HTTP_H_
@@ -52,6 +53,7 @@ typedef struct {
   ngx_str_t ledger_file; /* empty: none */
   weir_ledger_options ledger_options;
   weir_ledger* ledger;
+  ngx_shm_zone_t* board; /* null: no location has weir_events */
   ngx_uint_t keepalive;
   ngx_uint_t used;                        /* some location has `weir on` or a page */
   ngx_http_upstream_srv_conf_t* upstream; /* leads nginx's upstream to attempt.c */
@@ -164,6 +166,16 @@ void weir_http_attempt_drop(weir_http_exchange* x);
 void weir_http_resume(weir_http_exchange* x);
 /* Notices, while nothing else happens, that the client leaves. */
 void weir_http_watch_client(weir_http_exchange* x);
+
+/* Writes the explanation, unless it is there and final. */
+ngx_int_t weir_http_explain(weir_http_exchange* x);
+
+/* Before the workers are: there is to be a board. */
+ngx_int_t weir_http_board_add(ngx_conf_t* cf, weir_http_shared* shared);
+/* Of an exchange that has ended. */
+void weir_http_board_note(weir_http_exchange* x);
+/* Members of a JSON object: "consumers", "refused", "refusals". */
+ngx_int_t weir_http_board_write(ngx_http_request_t* r, weir_http_shared* shared, ngx_str_t* text);
 
 /* The line of an exchange that has ended. */
 void weir_http_ledger_append(weir_http_exchange* x);

@@ -173,7 +173,11 @@ def check_nginx(page: browser.Browser, page_path: str, module: str) -> None:
             rows(page, "consumers")
         assert "closed" in rows(page, "backends")["east"][0]
         told = page.ask("document.querySelector('#refusals-text').textContent")
-        assert told == "This host does not keep them.", told
+        assert told == "None so far.", told
+        nginx.ask(key="nobody").wait()
+        assert until(lambda: page.ask("document.querySelectorAll('#refusals li').length") == 1)
+        refusal = page.ask("document.querySelector('#refusals').textContent")
+        assert "401" in refusal, refusal
         before = page.ask("document.querySelector('#updated').textContent")
         assert until(lambda: page.ask("document.querySelector('#updated').textContent") != before)
     backend.close()

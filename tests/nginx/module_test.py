@@ -97,6 +97,37 @@ def test_events() -> None:
         expect(Ask(nginx.port, b"", target="/weir/events").wait().status == 405, "POST is served")
 
 
+def event_of(nginx: Nginx) -> dict:
+    line = nginx.get("/weir/events").body.decode().split("\n")[1]
+    return json.loads(line.removeprefix("data: "))
+
+
+def test_refusals_of_all_workers_are_shown() -> None:
+    backend = Backend(answering)
+    server = "location = /weir/events { weir_events; }"
+    with Nginx(MODULE, policy({"east": backend.url}, requests_limit(5)), workers=4,
+               server=server) as nginx:
+        empty = event_of(nginx)
+        expect((empty["consumers"], empty["refused"], empty["refusals"]) == ([], 0, []), empty)
+        asks = [nginx.ask() for _ in range(50)]
+        expect([ask.wait().status for ask in asks].count(429) == 45, [ask.status for ask in asks])
+        nginx.ask(key="nobody").wait()
+        refused = eventually(lambda: event if (event := event_of(nginx))["refused"] == 46 else None)
+        expect(refused is not None, event_of(nginx)["refused"])
+        nginx.reload()
+        event = event_of(nginx)
+        expect(event["refused"] == 46 and len(event["refusals"]) == 30, event)
+        times = [each["time_ms"] for each in event["refusals"]]
+        expect(times == sorted(times, reverse=True), times)
+        latest = event["refusals"][0]["explained"]
+        expect(latest["answered"] == 401, latest)
+        for each in event["refusals"][1:]:
+            expect(each["explained"]["answered"] == 429, each)
+            expect(each["explained"]["limits"][0]["limit"] == "calls", each)
+        expect([each["consumer"] for each in event["consumers"]] == ["red"], event["consumers"])
+        expect(event["consumers"][0]["limits"][0]["limit"] == "calls", event["consumers"])
+
+
 def test_metrics_are_of_all_workers() -> None:
     backend = Backend(answering)
     with Nginx(MODULE, policy({"east": backend.url}), workers=4) as nginx:
