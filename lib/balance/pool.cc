@@ -342,11 +342,12 @@ class PoolImpl final : public Pool {
     return static_cast<int>(place);
   }
 
-  // Turns only decide among equals: who was not wanted for long does not save them up.
+  // Turns only decide among equals: who was not wanted for long does not save them up, and who was
+  // taken out of turn need not wait until all others have made up for it.
   void TakeTurn(Tier* t, Record* r, uint64_t stride, bool is_first) {
     const uint64_t due = std::max(r->due, t->virtual_time);
     if (is_first) t->virtual_time = due;
-    r->due = due + stride;
+    r->due = std::min(due + stride, t->virtual_time + (uint64_t{t->count} + 1) * stride);
     outgrown_ = r->due >= kLastDue;
   }
 

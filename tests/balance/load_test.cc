@@ -114,6 +114,26 @@ TEST_CASE("with nothing under way the less busy take turns by weight") {
   CHECK(run <= 70);
 }
 
+TEST_CASE("among the less busy, others make up for what was out of turn, within bounds") {
+  auto segment = NewSegment();
+  auto pool = NewPool(segment.get(), Members({1, 1, 1, 1}), With(Strategy::kLeastBusy));
+  const uint16_t refused[] = {0, 1};
+  Ask retry = Started(AskAt(1));
+  retry.refused = refused;
+  for (int pick = 0; pick < 10'000; ++pick) {
+    const int member = pool->Pick(retry);
+    REQUIRE(member >= 2);
+    pool->Finished(member, -1, true, At(1));
+  }
+  std::vector<int> count(4, 0);
+  for (int pick = 0; pick < 400; ++pick) {
+    const int member = pool->Pick(Started(AskAt(1)));
+    ++count[static_cast<size_t>(member)];
+    pool->Finished(member, -1, true, At(1));
+  }
+  for (const int each : count) CHECK((each >= 90 && each <= 110));
+}
+
 TEST_CASE("of two drawn the less busy is taken, and draws follow the weights") {
   auto segment = NewSegment();
   const std::vector<uint32_t> weights = {100, 1, 50, 30, 7, 12};
