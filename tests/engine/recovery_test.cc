@@ -19,6 +19,7 @@ namespace {
 
 constexpr uint64_t kConcurrency = 60;
 constexpr int64_t kLongestRestMs = 5000;  // no trip, and no retry-after, is longer
+constexpr int64_t kSoonMs = 500;          // for a request that has all backends to itself
 
 // A policy with a trouble's every ingredient, drawn at random.
 class World {
@@ -37,11 +38,14 @@ class World {
             R"(}, "pools": {"p": {"members": [)" + Members() + "]" + PoolOptions() +
             R"(}}, "limits": {"at_once": {"key": "consumer.id", "unit": "concurrency",
             "amount": )" +
-            std::to_string(kConcurrency) + R"(}}, "caches": {"c": {"embedding":
+            std::to_string(kConcurrency) + R"(}, "paced": {"key": "request.headers['x-pace']",
+            "unit": "requests", "amount": 60, "per": "1s", "algorithm": "token_bucket", "burst": 3,
+            "on_missing_key": "skip", "on_exceeded": {"action": "wait", "max_wait": "1s",
+            "max_waiting": 10}}}, "caches": {"c": {"embedding":
             {"backend": "embed", "model": "m", "dimensions": 8, "deadline": "100ms"},
-            "min_similarity": 0.9, "partition": "shared"}},
+            "min_similarity": 0.9, "ttl": "1s", "partition": "shared"}},
             "routes": [{"name": "chat", "match": {"path": "/v1/chat/completions"}, "pool": "p",
-                        "limits": ["at_once"])" +
+                        "limits": ["at_once", "paced"])" +
             (has_cache ? R"(, "cache": "c"}]})" : "}]}");
     if (has_cache) asks_.insert("embed");
     const std::string top = *std::min_element(priorities_.begin(), priorities_.end());
@@ -130,7 +134,7 @@ class Trouble {
         health_[AnyBackend()] = static_cast<Health>(random_.Below(kHealths));
       }
       if (clients_.size() < 40 && random_.Below(3) != 0) {
-        Begin();
+        Begin(CommonText());
       } else if (!clients_.empty()) {
         const size_t who = random_.Below(clients_.size());
         if (random_.Below(12) == 0 || Advance(&clients_[who])) Leave(who);
@@ -141,18 +145,20 @@ class Trouble {
     now_ms_ += kLongestRestMs + 1;
   }
 
-  // Who is asked, when everybody is well.
+  // Who is asked, when everybody is well. Every other text was never asked before.
   std::set<std::string> Calm(int requests) {
     std::set<std::string> asked;
     for (int i = 0; i < requests; ++i) {
       now_ms_ += 10;
-      Begin();
+      const int64_t since_ms = now_ms_;
+      Begin(i % 2 == 0 ? CommonText() : "Say " + std::to_string(random_.Next()));
       asked.insert(clients_[0].asked.begin(), clients_[0].asked.end());
       for (bool ends = false; !ends;) {
         ends = Advance(&clients_[0]);
         asked.insert(clients_[0].asked.begin(), clients_[0].asked.end());
       }
       CHECK(clients_[0].status == 200);
+      CHECK(now_ms_ - since_ms <= kSoonMs);
       Leave(0);
     }
     return asked;
@@ -161,7 +167,7 @@ class Trouble {
   // How many are let in at once.
   uint64_t CountRoom() {
     while (clients_.size() <= kConcurrency) {
-      Begin();
+      Begin("Say " + std::to_string(random_.Next()), /*paced=*/false);
       if (clients_.back().status == 429) break;
     }
     const uint64_t room = clients_.size() - 1;
@@ -190,11 +196,18 @@ class Trouble {
     return drawn == names.size() ? "embed" : names[drawn];
   }
 
-  void Begin() {
+  std::string CommonText() { return std::string("Say ") + "abcdef"[random_.Below(6)]; }
+
+  void Begin(const std::string& text, bool paced = true) {
     Client client;
-    client.txn = Ask(*engine_, "vk-red",
-                     R"({"model":"gpt-4o","messages":[{"role":"user","content":"Say )" +
-                         std::to_string(random_.Next()) + R"("}]})");
+    client.txn = engine_->Begin();
+    REQUIRE(client.txn->RequestHead("POST", "/v1/chat/completions", "10.0.0.7").ok());
+    REQUIRE(client.txn->RequestHeader("authorization", "Bearer vk-red").ok());
+    if (paced) REQUIRE(client.txn->RequestHeader("x-pace", "common").ok());
+    const std::string body =
+        R"({"model":"gpt-4o","messages":[{"role":"user","content":")" + text + R"("}]})";
+    REQUIRE(client.txn->RequestBody(body).ok());
+    REQUIRE(client.txn->RequestEnd().ok());
     clients_.push_back(std::move(client));
     Take(&clients_.back());
   }
