@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Transport is an http.RoundTripper that lets an engine govern the LLM calls that pass through it:
@@ -21,6 +22,8 @@ import (
 // complete, up to a mebibyte: so they have a Content-Length and the headers that are known at the
 // end. An answer's body must be closed, as ever; closing it, or the end of the request's context,
 // in the middle settles the call for what had passed.
+//
+// What weir itself takes is measured: the metrics have it as weir.overhead.
 //
 // A request's body is read before it is sent, within the policy's bound. An error of RoundTrip
 // means that this gateway could not do its work; a refusal is an answer, and so is "no backend is
@@ -93,12 +96,14 @@ func (t *Transport) begin(request *http.Request) (*governed, Action, error) {
 	if t.Attributes != nil {
 		head.Attributes = t.Attributes(request)
 	}
+	begun := time.Now()
 	txn, action, err := t.Engine.Begin(head)
 	if err != nil {
 		return nil, Action{}, err
 	}
 	return &governed{
-		transport: t, request: request, method: head.Method, txn: txn,
+		transport: t, request: request, method: head.Method,
+		txn:    &timed{txn, time.Since(begun)},
 		events: make(chan event),
 	}, action, nil
 }
@@ -115,7 +120,7 @@ type governed struct {
 	transport *Transport
 	request   *http.Request
 	method    string
-	txn       *Transaction
+	txn       *timed
 	underWay  []*attempt // whose answers have not begun
 	parallel  bool       // there were several at once
 	events    chan event
@@ -249,7 +254,7 @@ func (x *governed) end() {
 			return
 		}
 		if t.Ledger != nil {
-			t.Ledger.Append(x.txn) // the answer is out: the ledger itself counts what goes wrong
+			t.Ledger.Append(x.txn.Transaction) // the answer is out: the ledger itself counts what goes wrong
 		}
 		if t.Ended == nil {
 			return

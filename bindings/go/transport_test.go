@@ -70,6 +70,26 @@ func TestAnswerIsHeldAndComplete(t *testing.T) {
 	}
 }
 
+func TestWhatWeirTakesIsMeasured(t *testing.T) {
+	noLeaks(t)
+	backend := newBackend(t, complete)
+	engine := newTestEngine(t,
+		strings.Replace(chatPolicy("", `, "meters": {"stages": {"overhead_stages": true}}`,
+			backend.URL), `"auth": "none"`, `"auth": "none", "meter": "stages"`, 1), nil)
+	client := &http.Client{Transport: &Transport{Engine: engine}}
+	for range "ab" {
+		ask(t, client, prompt)
+	}
+	text := string(must(engine.Metrics())(t))
+	for _, stage := range []string{"request", "response", "total"} {
+		count := fmt.Sprintf("weir_overhead_seconds_count{stage=%q} 2\n", stage)
+		nothing := fmt.Sprintf("weir_overhead_seconds_sum{stage=%q} 0\n", stage)
+		if !strings.Contains(text, count) || strings.Contains(text, nothing) {
+			t.Errorf("%s: %s", stage, text[strings.Index(text, "weir_overhead_seconds_bucket"):])
+		}
+	}
+}
+
 func TestRefusalIsAnAnswer(t *testing.T) {
 	backend := newBackend(t, complete)
 	client, ended := newClient(t, "", twoRequests, backend.URL)

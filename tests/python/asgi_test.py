@@ -101,6 +101,20 @@ class Middleware(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(dict(scope["headers"])[b"content-length"], str(len(body)).encode())
         self.assertEqual(self.explained[0]["usage"]["completion"], 2)
 
+    async def test_what_weir_takes_is_measured(self):
+        document = policy("http://a.test")
+        document["meters"] = {"stages": {"overhead_stages": True}}
+        document["routes"][0]["meter"] = "stages"
+        running = engine(document)
+        for _ in range(2):
+            await self.ask(answers(ANSWER), host=running)
+        text = running.metrics()
+        metrics = text[text.index("weir_overhead_seconds_bucket"):]
+        for stage in ("request", "response", "total"):
+            self.assertIn(f'weir_overhead_seconds_count{{stage="{stage}"}} 2\n', metrics)
+            took_s = metrics.partition(f'weir_overhead_seconds_sum{{stage="{stage}"}} ')[2]
+            self.assertGreater(float(took_s.partition("\n")[0]), 0)
+
     async def test_host_embeds(self):
         document = policy("http://a.test")
         document["caches"] = {"faq": {"embedding": {"host": "minilm", "dimensions": 8,

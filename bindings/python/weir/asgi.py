@@ -20,14 +20,14 @@ import logging
 import time
 from array import array
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import quote, unquote
 
 from weir.bookkeeping import Ledger
 from weir.caching import Vector
 from weir.engine import Engine
 from weir.errors import WeirError
-from weir.transaction import Action, ActionKind, Failure, HeaderList
+from weir.transaction import Action, ActionKind, Failure, HeaderList, Transaction
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -90,6 +90,8 @@ class WeirMiddleware:
     on_end: is given what was decided and why, at the end of each request: for an access log.
     ledger: gets a line of each request at its end; while it accepts none, requests are answered
     with 503. It is the caller's to close, after the last request.
+
+    What weir itself takes is measured: the metrics have it as weir.overhead.
     """
 
     def __init__(self, app: Application, engine: Engine, *, call: Call | None = None,
@@ -117,6 +119,31 @@ class WeirMiddleware:
             exchange.close()
 
 
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+class _Stopwatch:
+    """What weir's calls of one exchange take, for weir.overhead. It is told before an answer begins
+    and at the end, so that the stages can be told apart."""
+
+    def __init__(self, txn: Transaction) -> None:
+        self.txn = txn
+        self.took_ns = 0
+
+    def __call__(self, method: Callable[_Parameters, _Result], *args: _Parameters.args,
+                 **more: _Parameters.kwargs) -> _Result:
+        begun = time.perf_counter_ns()
+        try:
+            return method(*args, **more)
+        finally:
+            self.took_ns += time.perf_counter_ns() - begun
+
+    def tell(self) -> None:
+        took_ns, self.took_ns = self.took_ns, 0
+        self.txn.add_overhead(took_ns)
+
+
 class _Exchange:
     """One request: the host's part of a transaction."""
 
@@ -127,10 +154,12 @@ class _Exchange:
         self.client = _Client(scope["method"], send)
         self.headers: HeaderList = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
         self.txn = host.engine.transaction()
+        self.timed = _Stopwatch(self.txn)
 
     def close(self) -> None:
         try:
             self.txn.client_left()  # settles what a broken ending left open
+            self.timed.tell()
             self.keep_line()
             if self.host.on_end is not None:
                 self.host.on_end(self.txn.explain())
@@ -149,13 +178,13 @@ class _Exchange:
         path = self.scope.get("raw_path") or quote(self.scope["path"]).encode()
         query = self.scope.get("query_string", b"")
         address = self.scope.get("client")
-        action = self.txn.request_head(
-            self.scope["method"], path + (b"?" + query if query else b""), self.headers,
-            client=address[0] if address else b"")
+        action = self.timed(
+            self.txn.request_head, self.scope["method"], path + (b"?" + query if query else b""),
+            self.headers, client=address[0] if address else b"")
         if action.kind is ActionKind.CONTINUE:
             if not await self.read_body():
                 return
-            action = self.txn.request_end()
+            action = self.timed(self.txn.request_end)
         await self.unless_client_leaves(self.answer(action))
 
     async def read_body(self) -> bool:
@@ -165,7 +194,7 @@ class _Exchange:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 return False
-            self.txn.request_body(message.get("body", b""))
+            self.timed(self.txn.request_body, message.get("body", b""))
             more = message.get("more_body", False)
         return True
 
@@ -191,7 +220,7 @@ class _Exchange:
                 action = await self.forward(action)
             elif action.kind is ActionKind.WAIT:
                 await _sleep_until(action.deadline_mono_ns)
-                action = self.txn.next()
+                action = self.timed(self.txn.next)
             elif action.kind is ActionKind.CALL:
                 action = await self.perform_call(action)
             elif action.kind is ActionKind.REPLY:
@@ -211,7 +240,7 @@ class _Exchange:
                     status, body = await self.host.call(action)
             except Exception as error:
                 _log.warning("a call to %s failed: %r", action.url, error)
-        return self.txn.call_result(action.call_id, status, body)
+        return self.timed(self.txn.call_result, action.call_id, status, body)
 
     async def perform_embed(self, action: Action) -> Action:
         vector: Vector | None = None  # to float32 here: what is none fails like the hook itself
@@ -223,8 +252,8 @@ class _Exchange:
             except Exception as error:
                 _log.warning("%s did not embed a text: %r", action.target, error)
         if vector is None:
-            return self.txn.call_result(action.call_id, 0)
-        return self.txn.call_vector(action.call_id, vector)
+            return self.timed(self.txn.call_result, action.call_id, 0)
+        return self.timed(self.txn.call_vector, action.call_id, vector)
 
     async def forward(self, action: Action) -> Action:
         """One attempt; what to do after it."""
@@ -251,7 +280,7 @@ class _Exchange:
     async def broken_off(self, failure: Failure) -> Action:
         """The attempt ended before its answer did. What cannot be ended properly must not look
         complete: without the last message of an answer the server breaks the connection."""
-        action = self.txn.response_failed(failure)
+        action = self.timed(self.txn.response_failed, failure)
         if action.kind not in (ActionKind.FINISH, ActionKind.DONE):
             return action
         if action.body:
@@ -277,6 +306,7 @@ class _Attempt:
 
     def __init__(self, exchange: _Exchange, body: bytes) -> None:
         self.txn = exchange.txn
+        self.timed = exchange.timed
         self.client = exchange.client
         self.body: bytes | None = body
         self.after: Action | None = None  # what to do when this attempt is over
@@ -293,16 +323,17 @@ class _Attempt:
         if message["type"] == "http.response.start":
             headers = end_to_end([(bytes(name), bytes(value))
                                   for name, value in message.get("headers", ())])
-            action = self.txn.response_head(message["status"], headers)
+            self.timed.tell()
+            action = self.timed(self.txn.response_head, message["status"], headers)
             if action.kind is not ActionKind.CONTINUE:
                 self.stop(action)
             self.client.begin(action.status, action.edit(headers))
         elif message["type"] == "http.response.body":
             piece = message.get("body", b"")
             if piece:
-                await self.relay(self.txn.response_body(bytes(piece)))
+                await self.relay(self.timed(self.txn.response_body, bytes(piece)))
             if not message.get("more_body", False):
-                await self.relay(self.txn.response_end())
+                await self.relay(self.timed(self.txn.response_end))
 
     async def relay(self, action: Action) -> None:
         if action.kind is ActionKind.CONTINUE:
