@@ -23,19 +23,6 @@ static ngx_int_t client_fields(ngx_http_request_t* r, ngx_array_t* fields) {
   return NGX_OK;
 }
 
-/* Not those that this file writes, and none that would end a line. */
-static ngx_int_t is_sent(weir_http_field* field) {
-  if (weir_http_field_is(field, "host") || weir_http_field_is(field, "content-length") ||
-      weir_http_field_is(field, "expect")) {
-    return 0;
-  }
-  for (size_t i = 0; i < field->value.len; ++i) {
-    const u_char c = field->value.data[i];
-    if (c == '\r' || c == '\n' || c == '\0') return 0;
-  }
-  return 1;
-}
-
 static u_char* put(u_char* to, ngx_str_t text) { return ngx_cpymem(to, text.data, text.len); }
 
 static ngx_str_t literal(const char* text) {
@@ -59,7 +46,7 @@ static ngx_buf_t* request_head(weir_http_exchange* x, ngx_array_t* fields, ngx_s
     at = ngx_sprintf(at, "Content-Length: %uz\r\n", body_size);
   }
   for (ngx_uint_t i = 0; i < fields->nelts; ++i) {
-    if (!is_sent(&list[i])) continue;
+    if (!weir_http_field_is_sent(&list[i])) continue;
     at = put(put(at, list[i].name), literal(": "));
     at = put(put(at, list[i].value), literal("\r\n"));
   }

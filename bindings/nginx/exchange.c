@@ -209,17 +209,50 @@ static void wait_for(weir_http_exchange* x) {
   weir_http_watch_client(x);
 }
 
-/* A deadline has come: of a wait, or of the attempt under way. */
+/* Performs what weir decides now. */
+static void decide(weir_http_exchange* x) {
+  if (weir_http_next(x) == NGX_OK) {
+    perform(x);
+  } else {
+    ngx_http_finalize_request(x->request, NGX_HTTP_INTERNAL_SERVER_ERROR);
+  }
+}
+
+/* A call is over, or its deadline has come: weir is told which, by being told nothing. */
+static void go_on_after_call(weir_http_exchange* x) {
+  ngx_http_request_t* r = x->request;
+  stop_timer(x);
+  if (weir_http_call_is_over(x) && weir_http_call_feed(x) != NGX_OK) {
+    ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    return;
+  }
+  weir_http_call_drop(x);
+  if (x->outcome != WEIR_HTTP_OPEN) return; /* the client turned out to be gone */
+  decide(x);
+}
+
+/* CALL; where nobody can be asked the request goes on without. */
+static void call(weir_http_exchange* x) {
+  if (weir_http_call_start(x) == NGX_OK) {
+    if (x->action.deadline_mono_ns != 0) set_timer(x, x->action.deadline_mono_ns);
+    weir_http_watch_client(x);
+    weir_http_call_watch(x);
+  } else if (weir_http_call_feed(x) == NGX_OK) {
+    decide(x);
+  } else {
+    ngx_http_finalize_request(x->request, NGX_HTTP_INTERNAL_SERVER_ERROR);
+  }
+}
+
+/* A deadline has come: of a wait, of a call, or of the attempt under way. */
 static void timed(ngx_event_t* event) {
   weir_http_exchange* x = event->data;
   ngx_http_request_t* r = x->request;
   ngx_connection_t* c = r->connection;
-  if (x->action.kind == WEIR_ACTION_WAIT) {
-    if (weir_http_next(x) == NGX_OK) {
-      perform(x);
-    } else {
-      ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-    }
+  if (x->call != NULL) {
+    go_on_after_call(x);
+  } else if (x->action.kind == WEIR_ACTION_WAIT) {
+    decide(x);
   } else if (r->upstream != NULL && r->upstream->header_sent) {
     weir_http_relay_failed(x, WEIR_FAILURE_TIMEOUT);
   } else {
@@ -230,15 +263,6 @@ static void timed(ngx_event_t* event) {
 }
 
 /* ---- Performing ---- */
-
-/* This module makes no side requests: policies whose caches ask nobody (embedding "lexical", or
- * exact keys alone) need none, and any other goes on without. */
-static ngx_int_t decline_call(weir_http_exchange* x) {
-  WEIR_HTTP_NEW_ERROR(error);
-  weir_status status = weir_txn_call_result(x->txn, x->action.call_id, 0, NULL, 0, &error);
-  if (weir_http_check(x, status, &error) != NGX_OK) return NGX_ERROR;
-  return weir_http_next(x);
-}
 
 static void perform(weir_http_exchange* x) {
   ngx_http_request_t* r = x->request;
@@ -254,11 +278,7 @@ static void perform(weir_http_exchange* x) {
       wait_for(x);
       return;
     case WEIR_ACTION_CALL:
-      if (decline_call(x) == NGX_OK) {
-        perform(x);
-      } else {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-      }
+      call(x);
       return;
     default:
       ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -285,17 +305,21 @@ void weir_http_resume(weir_http_exchange* x) {
 static void resume(ngx_event_t* event) {
   weir_http_exchange* x = event->data;
   ngx_connection_t* c = x->request->connection;
-  weir_http_resume(x);
+  if (x->call != NULL) {
+    go_on_after_call(x);
+  } else {
+    weir_http_resume(x);
+  }
   ngx_http_run_posted_requests(c);
 }
 
 static void take_body(ngx_http_request_t* r) {
   weir_http_exchange* x = ngx_http_get_module_ctx(r, ngx_http_weir_module);
-  if (feed_body(x) != NGX_OK || weir_http_next(x) != NGX_OK) {
+  if (feed_body(x) == NGX_OK) {
+    decide(x);
+  } else {
     ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-    return;
   }
-  perform(x);
 }
 
 /* ---- Begin and end ---- */
@@ -315,6 +339,7 @@ static void end(void* data) {
     const weir_now now = weir_http_now();
     weir_txn_client_left(x->txn, &now, &error);
   }
+  weir_http_call_drop(x);
   weir_http_ledger_append(x);
   weir_http_board_note(x);
 }
@@ -347,6 +372,11 @@ static weir_http_exchange* begin(ngx_http_request_t* r) {
 
 ngx_int_t weir_http_handler(ngx_http_request_t* r) {
   weir_http_shared* shared = ngx_http_get_module_main_conf(r, ngx_http_weir_module);
+  if (weir_http_is_call(r)) {
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "weir: \"weir_call\" leads to a location with \"weir on\"");
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
   if (!weir_http_ledger_accepts(shared)) return NGX_HTTP_SERVICE_UNAVAILABLE;
   weir_http_exchange* x = begin(r);
   if (x == NULL || feed_head(x) != NGX_OK || feed_attributes(x) != NGX_OK ||

@@ -19,6 +19,18 @@ ngx_int_t weir_http_field_is(const weir_http_field* field, const char* name) {
   return same_name(&field->name, (const u_char*)name, ngx_strlen(name));
 }
 
+ngx_int_t weir_http_field_is_sent(const weir_http_field* field) {
+  if (weir_http_field_is(field, "host") || weir_http_field_is(field, "content-length") ||
+      weir_http_field_is(field, "expect")) {
+    return 0;
+  }
+  for (size_t i = 0; i < field->value.len; ++i) {
+    const u_char c = field->value.data[i];
+    if (c == '\r' || c == '\n' || c == '\0') return 0;
+  }
+  return 1;
+}
+
 ngx_str_t* weir_http_field_find(const ngx_array_t* fields, const char* name) {
   weir_http_field* list = fields->elts;
   for (ngx_uint_t i = 0; i < fields->nelts; ++i) {

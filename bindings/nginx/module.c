@@ -2,6 +2,9 @@
 
 #include "weir_http.h"
 
+/* Of an answer to a side request: three times what a vector of 3072 components takes as JSON. */
+#define CALL_BYTES (256 * 1024)
+
 static void* create_main(ngx_conf_t* cf) {
   weir_http_shared* shared = ngx_pcalloc(cf->pool, sizeof(*shared));
   if (shared == NULL) return NULL;
@@ -15,6 +18,7 @@ static void* create_location(ngx_conf_t* cf) {
   if (location == NULL) return NULL;
   location->on = NGX_CONF_UNSET;
   location->attributes = NGX_CONF_UNSET_PTR;
+  location->call_bytes = NGX_CONF_UNSET_SIZE;
   location->ssl_verify = NGX_CONF_UNSET;
   ngx_http_upstream_conf_t* upstream = &location->upstream;
   upstream->connect_timeout = NGX_CONF_UNSET_MSEC;
@@ -110,6 +114,10 @@ static char* merge_location(ngx_conf_t* cf, void* parent, void* child) {
   weir_http_shared* shared = ngx_http_conf_get_module_main_conf(cf, ngx_http_weir_module);
   ngx_conf_merge_value(to->on, from->on, 0);
   ngx_conf_merge_ptr_value(to->attributes, from->attributes, NULL);
+  if (to->call_bytes == NGX_CONF_UNSET_SIZE) {
+    to->call_uri = from->call_uri;
+    to->call_bytes = from->call_bytes;
+  }
   ngx_conf_merge_value(to->ssl_verify, from->ssl_verify, 1);
   ngx_conf_merge_str_value(to->ssl_trusted_certificate, from->ssl_trusted_certificate, "");
   ngx_http_upstream_conf_t *upstream = &to->upstream, *above = &from->upstream;
@@ -137,6 +145,7 @@ static ngx_int_t open_engine(ngx_conf_t* cf) {
   if (ngx_process == NGX_PROCESS_SIGNALLER) return NGX_OK;
   if (weir_http_engine_open(cf, shared) != NGX_OK) return NGX_ERROR;
   if (weir_http_ledger_open(cf, shared) != NGX_OK) return NGX_ERROR;
+  if (shared->calls) weir_http_call_install();
   return weir_http_idle_init(shared, cf->pool);
 }
 
@@ -193,6 +202,26 @@ static char* add_attribute(ngx_conf_t* cf, ngx_command_t* command, void* conf) {
   return ngx_http_compile_complex_value(&compile) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
+/* weir_call URI [size] | off: the location that sends side requests, and how large an answer may be
+ */
+static char* set_call(ngx_conf_t* cf, ngx_command_t* command, void* conf) {
+  weir_http_location* location = conf;
+  weir_http_shared* shared = ngx_http_conf_get_module_main_conf(cf, ngx_http_weir_module);
+  ngx_str_t* values = cf->args->elts;
+  if (location->call_bytes != NGX_CONF_UNSET_SIZE) return "is duplicate";
+  location->call_bytes = CALL_BYTES;
+  if (cf->args->nelts == 2 && ngx_strcmp(values[1].data, "off") == 0) return NGX_CONF_OK;
+  if (values[1].data[0] != '/') return "needs the URI of a location, which begins with \"/\"";
+  location->call_uri = values[1];
+  shared->calls = 1;
+  if (cf->args->nelts == 3) {
+    ssize_t bytes = ngx_parse_size(&values[2]);
+    if (bytes == NGX_ERROR || bytes == 0) return "has an invalid size";
+    location->call_bytes = bytes;
+  }
+  return NGX_CONF_OK;
+}
+
 #define ANYWHERE (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF)
 #define LOCATION(member) NGX_HTTP_LOC_CONF_OFFSET, offsetof(weir_http_location, member), NULL
 
@@ -208,6 +237,8 @@ static ngx_command_t commands[] = {
     {ngx_string("weir"), ANYWHERE | NGX_CONF_FLAG, ngx_conf_set_flag_slot, LOCATION(on)},
     {ngx_string("weir_attribute"), ANYWHERE | NGX_CONF_TAKE2, add_attribute,
      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
+    {ngx_string("weir_call"), ANYWHERE | NGX_CONF_TAKE12, set_call, NGX_HTTP_LOC_CONF_OFFSET, 0,
+     NULL},
     {ngx_string("weir_connect_timeout"), ANYWHERE | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
      LOCATION(upstream.connect_timeout)},
     {ngx_string("weir_send_timeout"), ANYWHERE | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,

@@ -102,10 +102,23 @@ static ngx_int_t get_reason(ngx_http_request_t* r, ngx_http_variable_value_t* va
   return x == NULL ? NGX_OK : give(value, x->reason);
 }
 
+/* Of a side request: told while it is made. */
+static ngx_int_t get_call(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t data) {
+  ngx_str_t text = ngx_null_string;
+  value->not_found = value->escape = 0;
+  value->valid = value->no_cacheable = 1;
+  (void)weir_http_call_text(r, *(const weir_http_call_part*)data, &text);
+  return give(value, text);
+}
+
+static const weir_http_call_part kUrl = WEIR_HTTP_CALL_URL;
+static const weir_http_call_part kHost = WEIR_HTTP_CALL_HOST;
+static const weir_http_call_part kTarget = WEIR_HTTP_CALL_TARGET;
+
 static const struct {
   ngx_str_t name;
   ngx_http_get_variable_pt get;
-  const char* const* path;
+  const void* what;
 } variables[] = {{ngx_string("weir_consumer"), get_member, kConsumer},
                  {ngx_string("weir_model"), get_member, kModel},
                  {ngx_string("weir_route"), get_member, kRoute},
@@ -115,7 +128,10 @@ static const struct {
                  {ngx_string("weir_completion_tokens"), get_member, kCompletionTokens},
                  {ngx_string("weir_decision"), get_decision, NULL},
                  {ngx_string("weir_reason"), get_reason, NULL},
-                 {ngx_string("weir_explain"), get_explain, NULL}};
+                 {ngx_string("weir_explain"), get_explain, NULL},
+                 {ngx_string("weir_call_url"), get_call, &kUrl},
+                 {ngx_string("weir_call_host"), get_call, &kHost},
+                 {ngx_string("weir_call_target"), get_call, &kTarget}};
 
 ngx_int_t weir_http_add_variables(ngx_conf_t* cf) {
   for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); ++i) {
@@ -123,7 +139,7 @@ ngx_int_t weir_http_add_variables(ngx_conf_t* cf) {
     ngx_http_variable_t* added = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
     if (added == NULL) return NGX_ERROR;
     added->get_handler = variables[i].get;
-    added->data = (uintptr_t)variables[i].path;
+    added->data = (uintptr_t)variables[i].what;
   }
   return NGX_OK;
 }

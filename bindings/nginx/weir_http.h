@@ -4,6 +4,7 @@
  *   policy.c     the policy file, its secrets, the engine
  *   exchange.c   one client request: feeds weir, performs what weir answers
  *   attempt.c    one attempt at a backend, an ngx_http_upstream of its own
+ *   call.c       side requests to an embedder or a verifier, as subrequests
  *   head.c       the head of a backend's answer
  *   relay.c      the body of a backend's answer, metered as it passes
  *   address.c    from a backend's URL to an address
@@ -36,6 +37,8 @@ ngx_int_t weir_http_field_add(ngx_array_t* fields, ngx_pool_t* pool, const ngx_s
                               const ngx_str_t* value);
 ngx_str_t* weir_http_field_find(const ngx_array_t* fields, const char* name);
 ngx_int_t weir_http_field_is(const weir_http_field* field, const char* name);
+/* Not those that a request's framing and address are made of, and none that would end a line. */
+ngx_int_t weir_http_field_is_sent(const weir_http_field* field);
 /* Takes out the headers that speak of one connection only. */
 void weir_http_fields_keep_end_to_end(ngx_array_t* fields);
 /* Carries out the last action's edits; the texts are copied into `pool`. */
@@ -56,6 +59,8 @@ typedef struct {
   ngx_shm_zone_t* board; /* null: no location has weir_events */
   ngx_uint_t keepalive;
   ngx_uint_t used;                        /* some location has `weir on` or a page */
+  ngx_uint_t calls;                       /* some location has weir_call */
+  ngx_uint_t call_declined;               /* which has been told */
   ngx_http_upstream_srv_conf_t* upstream; /* leads nginx's upstream to attempt.c */
   ngx_ssl_t* ssl;                         /* for backends, by the system's authorities */
   ngx_queue_t idle, vacant;               /* idle.c */
@@ -70,6 +75,8 @@ typedef struct {
   ngx_flag_t on;
   ngx_uint_t is_page;      /* weir_metrics or weir_status answers here */
   ngx_array_t* attributes; /* of weir_http_attribute */
+  ngx_str_t call_uri;      /* the location that sends side requests; empty: none */
+  size_t call_bytes;       /* of an answer to one */
   ngx_flag_t ssl_verify;
   ngx_str_t ssl_trusted_certificate;
   ngx_http_upstream_conf_t upstream;
@@ -110,6 +117,8 @@ typedef enum {
   WEIR_HTTP_LEFT      /* the client left */
 } weir_http_outcome;
 
+typedef struct weir_http_call_s weir_http_call;
+
 typedef struct {
   ngx_http_request_t* request;
   weir_http_location* location;
@@ -118,9 +127,10 @@ typedef struct {
   weir_action action; /* the last one */
   weir_http_outcome outcome;
   int64_t feeding_since_ns;
-  ngx_event_t timer;  /* a wait's or an attempt's deadline */
-  ngx_event_t resume; /* goes on, outside of nginx's upstream */
-  ngx_str_t reason;   /* of a refusal: its error code */
+  ngx_event_t timer;    /* a wait's, a call's or an attempt's deadline */
+  ngx_event_t resume;   /* goes on, outside of nginx's upstream */
+  weir_http_call* call; /* the one under way */
+  ngx_str_t reason;     /* of a refusal: its error code */
   ngx_str_t explanation;
 
   /* The attempt under way. */
@@ -176,6 +186,29 @@ ngx_int_t weir_http_board_add(ngx_conf_t* cf, weir_http_shared* shared);
 void weir_http_board_note(weir_http_exchange* x);
 /* Members of a JSON object: "consumers", "refused", "refusals". */
 ngx_int_t weir_http_board_write(ngx_http_request_t* r, weir_http_shared* shared, ngx_str_t* text);
+
+/* The side request that weir asks for. NGX_OK: it is under way, and x->resume comes when it is
+ * over. NGX_DECLINED: nobody is asked here. */
+ngx_int_t weir_http_call_start(weir_http_exchange* x);
+/* While it is under way, events of the client's connection are passed on to it: by one of them ends
+ * a delay that its location has (limit_req). */
+void weir_http_call_watch(weir_http_exchange* x);
+/* Whether the one under way has come to its end. */
+ngx_int_t weir_http_call_is_over(const weir_http_exchange* x);
+/* Tells weir what came of it; a failure, when there is none. */
+ngx_int_t weir_http_call_feed(weir_http_exchange* x);
+/* Nobody waits for it any more. */
+void weir_http_call_drop(weir_http_exchange* x);
+/* Puts a filter into the chain that is being made, which takes the answers. */
+void weir_http_call_install(void);
+/* Whether `r` is such a side request, or made by one. */
+ngx_int_t weir_http_is_call(const ngx_http_request_t* r);
+
+typedef enum { WEIR_HTTP_CALL_URL, WEIR_HTTP_CALL_HOST, WEIR_HTTP_CALL_TARGET } weir_http_call_part;
+
+/* Where the side request `r` goes. NGX_DECLINED: it is none. */
+ngx_int_t weir_http_call_text(const ngx_http_request_t* r, weir_http_call_part part,
+                              ngx_str_t* text);
 
 /* The line of an exchange that has ended. */
 void weir_http_ledger_append(weir_http_exchange* x);

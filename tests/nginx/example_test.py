@@ -1,5 +1,5 @@
-"""example_test.py MODULE SOURCE: examples/nginx and the example of the module's README, run as they
-stand but for paths, ports and the addresses of the backends."""
+"""example_test.py MODULE SOURCE: examples/nginx and the examples of the module's README, run as
+they stand but for paths, ports and the addresses of the backends."""
 
 import json
 import os
@@ -13,11 +13,13 @@ import tempfile
 from support import JSON_HEADERS, Ask, Backend, chat_answer, eventually, unused_port
 
 
-def files_of_readme(source: str) -> dict[str, str]:
-    """Each code block that follows a line `FILE`: in the README."""
+def files_of_readme(source: str, prefix: str = "") -> dict[str, str]:
+    """Each code block that follows a line `FILE`: in the README; FILE without its prefix."""
     with open(os.path.join(source, "bindings", "nginx", "README.md"), encoding="utf-8") as file:
         text = file.read()
-    return dict(re.findall(r"`(nginx\.conf|policy\.json)`:\n\n```\w*\n(.*?)```", text, re.S))
+    blocks = re.findall(rf"`{prefix}(nginx\.conf|policy\.json)`:\n\n```\w*\n(.*?)```", text, re.S)
+    assert {name for name, _ in blocks} == {"nginx.conf", "policy.json"}, (prefix, blocks)
+    return {name: text.replace(prefix + "policy.json", "policy.json") for name, text in blocks}
 
 
 def files_of_example(source: str) -> dict[str, str]:
@@ -33,6 +35,7 @@ def localize(files: dict[str, str], work: str, module: str, port: int, backend: 
     config = files["nginx.conf"]
     config = config.replace("modules/ngx_http_weir_module.so", os.path.abspath(module))
     config = re.sub(r"(/run|/var/log/nginx|/var/log/weir|/var/lib/weir)/", work + "/", config)
+    config = re.sub(r"server [a-z.]+:443;", "server 127.0.0.1:1;", config)
     config = re.sub(r"listen 8080", f"listen 127.0.0.1:{port}", config)
     config = re.sub(r"listen 127.0.0.1:8081", f"listen 127.0.0.1:{unused_port()}", config)
     if "pid " not in config:
@@ -43,10 +46,18 @@ def localize(files: dict[str, str], work: str, module: str, port: int, backend: 
             file.write(text)
 
 
+def answer(arrival) -> None:
+    """Of a provider to whom all texts mean the same."""
+    body = chat_answer()
+    if arrival.target.endswith("/embeddings"):
+        body = json.dumps({"data": [{"index": 0, "embedding": [0.5] * 1536}]}).encode()
+    arrival.answer(200, JSON_HEADERS, body)
+
+
 def run(what: str, files: dict[str, str], module: str) -> None:
     work = tempfile.mkdtemp(prefix="weir-example-")
     os.chmod(work, 0o755)
-    backend = Backend(lambda arrival: arrival.answer(200, JSON_HEADERS, chat_answer()))
+    backend = Backend(answer)
     port = unused_port()
     command = ["nginx", "-c", f"{work}/nginx.conf", "-e", f"{work}/first.log"]
     environment = os.environ | {"AZURE_KEY": "a", "OPENAI_AUTHORIZATION": "Bearer b",
@@ -57,9 +68,10 @@ def run(what: str, files: dict[str, str], module: str) -> None:
         subprocess.run(command + ["-t"], env=environment, check=True, timeout=30)
         nginx = subprocess.Popen(command + ["-g", "daemon off;"], env=environment)
 
-        def asked() -> Ask | None:
+        def asked(text: str = "Hello") -> Ask | None:
+            body = {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
             try:
-                return Ask(port, b'{"model":"gpt-4o","messages":[]}', headers=JSON_HEADERS + [
+                return Ask(port, json.dumps(body).encode(), headers=JSON_HEADERS + [
                     ("authorization", "Bearer my-first-key")]).wait()
             except OSError:
                 return None
@@ -68,8 +80,12 @@ def run(what: str, files: dict[str, str], module: str) -> None:
         knows_key = "000000" not in json.dumps(consumers)
         wanted = 200 if knows_key else 401
         assert ask is not None and ask.status == wanted, (what, ask and (ask.status, ask.body))
-        statuses = [asked().status for _ in range(5)]
-        assert not knows_key or 429 in statuses, (what, statuses)
+        if "weir_call" in files["nginx.conf"]:
+            found = asked("Good day").header("x-weir-cache")
+            assert "hit; similarity=" in found, (what, found)
+        else:
+            statuses = [asked().status for _ in range(5)]
+            assert not knows_key or 429 in statuses, (what, statuses)
         print(f"{what}: ok")
     finally:
         if nginx is not None:
@@ -81,9 +97,8 @@ def run(what: str, files: dict[str, str], module: str) -> None:
 
 def main(module: str, source: str) -> int:
     run("examples/nginx", files_of_example(source), module)
-    readme = files_of_readme(source)
-    assert set(readme) == {"nginx.conf", "policy.json"}, sorted(readme)
-    run("README", readme, module)
+    run("README", files_of_readme(source), module)
+    run("README, with a cache", files_of_readme(source, "cache-"), module)
     return 0
 
 

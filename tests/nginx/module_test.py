@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from support import (JSON_HEADERS, STREAM_HEADERS, Ask, Backend, Nginx, chat_answer, chat_chunk,
-                     eventually, find, policy, unused_port)
+                     eventually, expect, find, policy, run_tests, unused_port)
 
 MODULE = ""
 
@@ -22,11 +22,6 @@ def answering(arrival) -> None:
 def requests_limit(amount: int, **more) -> dict:
     limit = {"key": "consumer.id", "unit": "requests", "amount": amount, "per": "1h"}
     return {"calls": limit | more}
-
-
-def expect(condition: bool, *what) -> None:
-    if not condition:
-        raise AssertionError(" ".join(str(each) for each in what))
 
 
 def test_limit_holds_across_workers() -> None:
@@ -407,19 +402,7 @@ def test_tls_backend() -> None:
 def main(module: str, names: list[str]) -> int:
     global MODULE
     MODULE = module
-    failed = 0
-    tests = {name: value for name, value in globals().items() if name.startswith("test_")}
-    for name, test in tests.items():
-        if names and name not in names:
-            continue
-        begun = time.monotonic()
-        try:
-            test()
-            print(f"{name}: ok ({time.monotonic() - begun:.1f} s)")
-        except Exception as error:  # the other tests still tell something
-            failed += 1
-            print(f"{name}: FAILED: {type(error).__name__}: {error}")
-    return 1 if failed else 0
+    return run_tests(globals(), names)
 
 
 if __name__ == "__main__":

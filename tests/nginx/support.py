@@ -34,6 +34,28 @@ def key_hash(key: str) -> str:
     return "sha256:" + hmac.new(PEPPER.encode(), key.encode(), hashlib.sha256).hexdigest()
 
 
+def expect(condition: bool, *what) -> None:
+    if not condition:
+        raise AssertionError(" ".join(str(each) for each in what))
+
+
+def run_tests(functions: dict, names: list[str]) -> int:
+    """Those of `functions` that are called test_..., or those of them that `names` has."""
+    failed = 0
+    tests = {name: value for name, value in functions.items() if name.startswith("test_")}
+    for name, test in tests.items():
+        if names and name not in names:
+            continue
+        begun = time.monotonic()
+        try:
+            test()
+            print(f"{name}: ok ({time.monotonic() - begun:.1f} s)", flush=True)
+        except Exception as error:  # the other tests still tell something
+            failed += 1
+            print(f"{name}: FAILED: {type(error).__name__}: {error}", flush=True)
+    return 1 if failed else 0
+
+
 def eventually(check, patience_s: float = PATIENCE_S):
     """Asks until the answer is not None."""
     until = time.monotonic() + patience_s
