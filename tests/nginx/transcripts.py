@@ -19,7 +19,7 @@ from support import JSON_HEADERS, PATIENCE_S, SKIP, Ask, Backend, Nginx, eventua
 PIECES = (0, 7)  # answers whole, and in pieces of seven bytes
 MAX_MS = 10_000 if long_form() else 2600  # of real time
 QUIET_S = 0.15  # nothing came for so long: nothing comes
-CLIENT_S = 1.0  # how long bytes may be on their way
+CLIENT_S = 5.0  # how long bytes may be on their way
 PLAYS = 2  # a limit's window may end, by the real clock, within a play
 CALL_LOCATION = """location = /weir-call {
   internal; weir off; proxy_pass $weir_call_url; proxy_buffering off;
@@ -309,9 +309,13 @@ class Player:
                 return None
             if exchange.calls:
                 return "call" if expected == "call" else None  # it may end by itself
-            return "forward" if ask.status is None else "continue"
+            if ask.status is None:
+                return None if expected == "continue" else "forward"  # the head may be on its way
+            return "continue"
         found = eventually(look, QUIET_S if expected == "wait" else PATIENCE_S)
-        return found or ("call" if exchange.arrival is not None else "wait")
+        if found is not None or exchange.arrival is None:
+            return found or "wait"
+        return "call" if exchange.calls else "forward"
 
     def expect(self, exchange: Exchange, expected: dict) -> None:
         only("expect", expected, "action attempt deadline_ms backend client")
