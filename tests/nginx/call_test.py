@@ -239,7 +239,7 @@ def test_large_answers() -> None:
 def test_many_at_once() -> None:
     backend, embedder = Backend(answering), Backend()
     count = 40
-    with gateway(cached(backend.url, embedder.url), workers=2) as nginx:
+    with gateway(cached(backend.url, embedder.url, deadline_s=30), workers=2) as nginx:
         asks = [nginx.ask(say(f"Text {number}")) for number in range(count)]
         calls = [embedder.take() for _ in asks]
         texts = {json.loads(call.body)["input"] for call in calls}

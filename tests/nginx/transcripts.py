@@ -24,6 +24,10 @@ PLAYS = 2  # a limit's window may end, by the real clock, within a play
 CALL_LOCATION = """location = /weir-call {
   internal; weir off; proxy_pass $weir_call_url; proxy_buffering off;
 }"""
+# What may still come of an exchange by itself: bytes on their way, the end of a call.
+ENDS = ("done", "finish", "reply")
+TO_COME = {"call": ("forward", "continue", *ENDS), "forward": ("continue", *ENDS),
+           "continue": ENDS}
 EVENT_WORDS = """at_ms after_retry_ms txn request response more failed call again expect free
 reload metrics status explain about"""
 
@@ -307,15 +311,14 @@ class Player:
                 return "done" if ask.complete else "broken"
             if exchange.arrival is None or exchange.arrival.over.is_set():
                 return None
+            return None if expected in TO_COME[stage()] else stage()
+
+        def stage() -> str:
             if exchange.calls:
-                return "call" if expected == "call" else None  # it may end by itself
-            if ask.status is None:
-                return None if expected == "continue" else "forward"  # the head may be on its way
-            return "continue"
+                return "call"
+            return "forward" if ask.status is None else "continue"
         found = eventually(look, QUIET_S if expected == "wait" else PATIENCE_S)
-        if found is not None or exchange.arrival is None:
-            return found or "wait"
-        return "call" if exchange.calls else "forward"
+        return found or ("wait" if exchange.arrival is None else stage())
 
     def expect(self, exchange: Exchange, expected: dict) -> None:
         only("expect", expected, "action attempt deadline_ms backend client")
@@ -326,8 +329,7 @@ class Player:
         if wanted is not None:
             found = self.action(exchange, wanted)
             # A finished answer may be the backend's, weir's end of it, or weir's own.
-            ends = ("done", "finish", "reply")
-            if found != wanted and not (found in ends and wanted in ends):
+            if found != wanted and not (found in ENDS and wanted in ENDS):
                 raise Mismatch(f"{found} is not {wanted}; status {exchange.ask.status}, answer so "
                                f"far: {exchange.ask.body[:600]!r}")
         if "attempt" in expected and wanted == "forward":
