@@ -32,7 +32,7 @@ extern "C" {
  * Vectors are kept as one byte a component: a similarity differs from the true cosine by about
  * 0.001, see similarity_error. Look-ups take no lock and never wait for who writes. When it is
  * full, expired entries give way first, then by SIEVE, which keeps what is asked for again. Memory:
- * dimensions + 158 bytes an entry, 1216 a partition, values in pieces of 256 bytes.
+ * dimensions + 160 bytes an entry, 1216 a partition, values in pieces of 256 bytes.
  *
  * Over a state file it is shared by the processes of a machine, and warm after a restart; a process
  * may be killed at any instruction. `now` counts by unix_ns.

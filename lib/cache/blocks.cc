@@ -1,5 +1,5 @@
-// Partitions, and the blocks in which their rows hang: always full but for the last one, so that a
-// look-up reads nothing that is not there.
+// Partitions, and the blocks in which their rows hang, in one chain or in one for each cell: always
+// full but for the last one, so that a look-up reads nothing that is not there.
 
 #include <algorithm>
 
@@ -11,26 +11,23 @@ namespace {
 // So many vectors make the mean that sketches are around.
 constexpr uint32_t kCentreVectors = 256;
 
-// Says to readers, for a scope, that rows of the partition change their places.
-class Moving {
- public:
-  explicit Moving(Partition* partition) : moves_(partition->moves) {
-    Set(moves_, Get(moves_) | 1);
-    WriteFence();
-  }
-  ~Moving() { moves_.store(Get(moves_) + 1, std::memory_order_release); }
-  Moving(const Moving&) = delete;
-  Moving& operator=(const Moving&) = delete;
-
- private:
-  Half& moves_;
-};
-
 void SetBit(Half& bits, uint32_t at, bool value) {
   Set(bits, (Get(bits) & ~(uint32_t{1} << at)) | uint32_t{value} << at);
 }
 
 }  // namespace
+
+void ForgetRows(Partition* partition, uint32_t full_at) {
+  Set(partition->chain.first, kNone);
+  Set(partition->chain.last, kNone);
+  Set(partition->chain.rows, 0);
+  Set(partition->chain.full_at, full_at);
+  Set(partition->group, kNone);
+  Set(partition->cells, 0);
+  Set(partition->rows, 0);
+  Set(partition->hand, 0);
+  Set(partition->unsettled, 0);
+}
 
 uint32_t Store::FindPartition(Hash128 hash) const {
   uint32_t number = Get(memory_.PartitionBucket(hash));
@@ -47,10 +44,7 @@ uint32_t Store::ClaimPartition(Hash128 hash) {
   const uint32_t number = Get(header_.free_partition);
   Partition& partition = memory_.partitions[number];
   Set(header_.free_partition, Get(partition.hand));
-  Set(partition.first, kNone);
-  Set(partition.last, kNone);
-  Set(partition.rows, 0);
-  Set(partition.hand, 0);
+  ForgetRows(&partition, 2 * memory_.layout.cell_rows);
   WriteFence();
   Set(partition.hi, hash.hi);
   Set(partition.lo, hash.lo);
@@ -77,20 +71,22 @@ void Store::FreePartition(uint32_t number) {
   Set(header_.partitions, Get(header_.partitions) - 1);
 }
 
-// At the end of the partition; its number. There is a free one: all but one of each partition's
-// blocks are full.
-uint32_t Store::AddBlock(uint32_t number) {
-  Partition& partition = memory_.partitions[number];
+// At the end of the chain; its number. There is a free one: all but one of each chain's blocks are
+// full.
+uint32_t Store::AddBlock(uint32_t number, uint32_t cell) {
+  const Partition& partition = memory_.partitions[number];
+  Chain& chain = ChainOf(number, cell);
   const uint32_t added = Get(header_.free_block);
   Block& block = memory_.blocks[added];
   Set(header_.free_block, Get(block.next));
-  const uint32_t last = Get(partition.last);
+  const uint32_t last = Get(chain.last);
   Set(block.rows, 0);
   Set(block.with_vector, 0);
   Set(block.next, kNone);
   Set(block.previous, last);
   Set(block.centre, Get(header_.centre));
   Set(block.ahead, kNone);
+  Set(block.cell, cell);
   uint32_t back = last;
   for (uint32_t i = 1; i < kBlocksAhead && back != kNone; ++i) {
     back = Get(memory_.blocks[back].previous);
@@ -99,74 +95,139 @@ uint32_t Store::AddBlock(uint32_t number) {
   WriteFence();
   Set(block.owner_hi, Get(partition.hi));
   Set(block.owner_lo, Get(partition.lo));
-  Half& link = last == kNone ? partition.first : memory_.blocks[last].next;
+  Half& link = last == kNone ? chain.first : memory_.blocks[last].next;
   link.store(added, std::memory_order_release);
-  Set(partition.last, added);
+  Set(chain.last, added);
+  ListBlock(cell, Get(chain.rows) / kBlockRows, added);
   return added;
 }
 
-// `turned`: the row's vector; null: it has none.
-void Store::Attach(uint32_t row, const Turned* turned) {
-  Partition& partition = memory_.partitions[Get(memory_.rests[row].partition)];
-  uint32_t number = Get(partition.last);
+// It is the last one of the chain, and no row is left in it.
+void Store::FreeBlock(Chain* of, uint32_t number) {
+  Chain& chain = *of;
+  Block& block = memory_.blocks[number];
+  const uint32_t previous = Get(block.previous);
+  Set(previous == kNone ? chain.first : memory_.blocks[previous].next, kNone);
+  Set(chain.last, previous);
+  Set(block.owner_hi, 0);
+  Set(block.owner_lo, 0);
+  Set(block.next, Get(header_.free_block));
+  Set(header_.free_block, number);
+}
+
+// The place after the last row of the chain; not a row's yet.
+uint32_t Store::OpenPlace(uint32_t partition, uint32_t cell) {
+  uint32_t number = Get(ChainOf(partition, cell).last);
   if (number == kNone || Get(memory_.blocks[number].rows) == kBlockRows) {
-    number = AddBlock(Get(memory_.rests[row].partition));
+    number = AddBlock(partition, cell);
   }
   Block& block = memory_.blocks[number];
   if (Get(block.centre) != Get(header_.centre)) SketchAnew(&block);
-  const uint32_t at = Get(block.rows);
-  if (turned != nullptr) SetSketch(&block, at, *turned);
-  SetBit(block.with_vector, at, turned != nullptr);
-  Set(block.row[at], row);
-  block.rows.store(at + 1, std::memory_order_release);
-  Set(memory_.rests[row].place, number * kBlockRows + at);
-  Set(partition.rows, Get(partition.rows) + 1);
+  return number * kBlockRows + Get(block.rows);
 }
 
-// The partition's last row takes the place.
+// An open place, whose sketch is set if the row has one.
+void Store::FillPlace(uint32_t place, uint32_t row, bool with_vector) {
+  Block& block = memory_.blocks[place / kBlockRows];
+  const uint32_t at = place % kBlockRows;
+  SetBit(block.with_vector, at, with_vector);
+  Set(block.row[at], row);
+  block.rows.store(at + 1, std::memory_order_release);
+  Set(memory_.rests[row].place, place);
+  Chain& chain = ChainOf(Get(memory_.rests[row].partition), Get(block.cell));
+  Set(chain.rows, Get(chain.rows) + 1);
+}
+
+// `turned`: the row's vector; null: it has none. True: its cell was split in two.
+bool Store::Attach(uint32_t row, const Turned* turned) {
+  const uint32_t number = Get(memory_.rests[row].partition);
+  Partition& partition = memory_.partitions[number];
+  uint32_t cell = kNone;
+  if (turned != nullptr && Get(partition.group) != kNone) {
+    Turned centre;
+    ReadCentre(&centre);
+    cell = NearestCell(number, BearingOf(*turned, centre), kNone);
+  }
+  const uint32_t place = OpenPlace(number, cell);
+  if (turned != nullptr) {
+    SetSketch(&memory_.blocks[place / kBlockRows], place % kBlockRows, *turned);
+  }
+  FillPlace(place, row, turned != nullptr);
+  Set(partition.rows, Get(partition.rows) + 1);
+  const Chain& chain = ChainOf(number, cell);
+  return turned != nullptr && Get(chain.rows) >= Get(chain.full_at) && Split(number, cell);
+}
+
 void Store::Detach(uint32_t row) {
   const uint32_t number = Get(memory_.rests[row].partition);
   const uint32_t place = Get(memory_.rests[row].place);
+  const uint32_t cell = Get(memory_.blocks[place / kBlockRows].cell);
   Partition& partition = memory_.partitions[number];
-  const uint32_t last = Get(partition.last);
+  const Moving moving(&partition);
+  Vacate(place);
+  Set(partition.rows, Get(partition.rows) - 1);
+  if (cell != kNone) Thin(number, cell);
+  if (Get(partition.rows) == 0) FreePartition(number);
+}
+
+// The chain's last row takes the place.
+void Store::Vacate(uint32_t place) {
+  const Block& block = memory_.blocks[place / kBlockRows];
+  const uint32_t row = Get(block.row[place % kBlockRows]);
+  Chain& chain = ChainOf(Get(memory_.rests[row].partition), Get(block.cell));
+  const uint32_t last = Get(chain.last);
   Block& from = memory_.blocks[last];
   const uint32_t at = Get(from.rows) - 1;
-  const Moving moving(&partition);
   if (place != last * kBlockRows + at) {
-    MoveRow(&from, at, place / kBlockRows, place % kBlockRows);
+    const uint32_t moved = Get(from.row[at]);
+    const bool with_vector = (Get(from.with_vector) >> at & 1) != 0;
+    Block& to = memory_.blocks[place / kBlockRows];
+    if (with_vector) CopySketch(last * kBlockRows + at, place);
+    SetBit(to.with_vector, place % kBlockRows, with_vector);
+    Set(to.row[place % kBlockRows], moved);
+    Set(memory_.rests[moved].place, place);
     WriteFence();
   }
   Set(from.rows, at);
   SetBit(from.with_vector, at, false);
-  if (at == 0) {
-    const uint32_t previous = Get(from.previous);
-    Set(previous == kNone ? partition.first : memory_.blocks[previous].next, kNone);
-    Set(partition.last, previous);
-    Set(from.owner_hi, 0);
-    Set(from.owner_lo, 0);
-    Set(from.next, Get(header_.free_block));
-    Set(header_.free_block, last);
-  }
-  Set(partition.rows, Get(partition.rows) - 1);
-  if (Get(partition.rows) == 0) FreePartition(number);
+  Set(chain.rows, Get(chain.rows) - 1);
+  if (at != 0) return;
+  ListBlock(Get(from.cell), Get(chain.rows) / kBlockRows, kNone);
+  FreeBlock(&chain, last);
 }
 
-void Store::MoveRow(Block* from, uint32_t at, uint32_t to_block, uint32_t to) {
-  Block& block = memory_.blocks[to_block];
-  const uint32_t row = Get(from->row[at]);
-  const bool with_vector = (Get(from->with_vector) >> at & 1) != 0;
-  if (with_vector && Get(from->centre) == Get(block.centre)) {
-    for (uint32_t w = 0; w < kSketchWords; ++w) {
-      Set(block.sketch_word(to, w), Get(from->sketch_word(at, w)));
-    }
-  } else if (with_vector) {
+// From one place to another, which may be of a block around another centre.
+void Store::CopySketch(uint32_t from, uint32_t to) {
+  const Block& source = memory_.blocks[from / kBlockRows];
+  Block& block = memory_.blocks[to / kBlockRows];
+  if (Get(source.centre) != Get(block.centre)) {
     Turned turned;
-    TurnRow(row, &turned);
-    SetSketch(&block, to, turned);
+    TurnRow(Get(source.row[from % kBlockRows]), &turned);
+    return SetSketch(&block, to % kBlockRows, turned);
   }
-  SetBit(block.with_vector, to, with_vector);
-  Set(block.row[to], row);
-  Set(memory_.rests[row].place, to_block * kBlockRows + to);
+  for (uint32_t w = 0; w < kSketchWords; ++w) {
+    Set(block.sketch_word(to % kBlockRows, w), Get(source.sketch_word(from % kBlockRows, w)));
+  }
+}
+
+// Of all chains of the partition; kNone: it has no rows.
+uint32_t Store::FirstBlock(uint32_t number) const {
+  uint32_t first = Get(memory_.partitions[number].chain.first);
+  for (uint32_t cell = CellAfter(number, kNone); first == kNone && cell != kNone;
+       cell = CellAfter(number, cell)) {
+    first = Get(ChainOf(number, cell).first);
+  }
+  return first;
+}
+
+// kNone: it was the last one.
+uint32_t Store::BlockAfter(uint32_t number, uint32_t block) const {
+  uint32_t next = Get(memory_.blocks[block].next);
+  for (uint32_t cell = CellAfter(number, Get(memory_.blocks[block].cell));
+       next == kNone && cell != kNone; cell = CellAfter(number, cell)) {
+    next = Get(ChainOf(number, cell).first);
+  }
+  return next;
 }
 
 // Around the mean, which was not known yet when its rows came.
@@ -193,11 +254,7 @@ void Store::SetSketch(Block* block, uint32_t at, const Turned& turned) {
 
 // From the integers: nobody writes them while the lock is held.
 void Store::TurnRow(uint32_t row, Turned* turned) const {
-  alignas(64) float vector[kMaxDimensions];
-  const float scale = Get(memory_.rests[row].scale);
-  const int8_t* from = memory_.vector(row);
-  for (uint32_t i = 0; i < memory_.layout.stride; ++i) vector[i] = scale * from[i];
-  rotation_->Turn(vector, turned);
+  rotation_->TurnRow(memory_.vector(row), Get(memory_.rests[row].scale), turned);
 }
 
 void Store::LearnCentre(const Prepared& vector) {

@@ -258,7 +258,14 @@ std::string_view MissName(Miss miss) {
 
 absl::StatusOr<std::unique_ptr<Cache>> Cache::Create(state::Segment* segment, std::string_view name,
                                                      const CacheOptions& options) {
-  auto layout = PlanLayout(options);
+  return CreateWithCells(segment, name, options, kCellRows);
+}
+
+absl::StatusOr<std::unique_ptr<Cache>> CreateWithCells(state::Segment* segment,
+                                                       std::string_view name,
+                                                       const CacheOptions& options,
+                                                       uint32_t cell_rows) {
+  auto layout = PlanLayout(options, cell_rows);
   if (!layout.ok()) return layout.status();
   auto memory = OpenMemory(segment, name, *layout);
   if (!memory.ok()) return memory.status();
@@ -275,6 +282,7 @@ absl::StatusOr<std::unique_ptr<Cache>> Cache::Create(state::Segment* segment, st
       Set(memory->header->max_entries, layout->rows);
       Set(memory->header->max_partitions, layout->partitions);
       Set(memory->header->pieces, layout->pieces);
+      Set(memory->header->cell_rows, layout->cell_rows);
       memory->header->layout.store(layout->fingerprint, std::memory_order_release);
     } else if (found != layout->fingerprint) {
       return absl::FailedPreconditionError("the cache exists with other options");

@@ -57,10 +57,10 @@ uint32_t Store::VictimIn(uint32_t number, int64_t now_ns) {
   uint32_t at = Get(partition.hand);
   if (!memory_.IsBlock(at) || Get(memory_.blocks[at].owner_lo) != Get(partition.lo) ||
       Get(memory_.blocks[at].owner_hi) != Get(partition.hi)) {
-    at = Get(partition.first);
+    at = FirstBlock(number);
   }
   const Block& block = memory_.blocks[at];
-  Set(partition.hand, Get(block.next));
+  Set(partition.hand, BlockAfter(number, at));
   uint32_t victim = kNone;
   const auto rank = [&](uint32_t row) {
     const bool expired = Get(memory_.rows[row].expires_ns) <= now_ns;

@@ -1,5 +1,7 @@
 #include "cache/kernels.h"
 
+#include <cstring>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
@@ -48,7 +50,20 @@ WEIR_CACHE_RACY int32_t DotPortable(const int16_t* query, const int8_t* row, uin
   return sum;
 }
 
-constexpr Kernels kPortable = {ScanPortable, DistancePortable, DotPortable};
+void ScorePortable(const CellGroup& group, const int16_t* bearing, int32_t* scores) {
+  for (uint32_t c = 0; c < kGroupCells; ++c) scores[c] = 0;
+  for (uint32_t pair = 0; pair < kBearings / 2; ++pair) {
+    const int32_t first = bearing[2 * pair];
+    const int32_t second = bearing[2 * pair + 1];
+    for (uint32_t c = 0; c < kGroupCells; ++c) {
+      const uint16_t both = Get(group.codes[pair][c]);
+      scores[c] +=
+          first * static_cast<int8_t>(both & 0xFF) + second * static_cast<int8_t>(both >> 8);
+    }
+  }
+}
+
+constexpr Kernels kPortable = {ScanPortable, DistancePortable, DotPortable, ScorePortable};
 
 #if defined(__x86_64__)
 
@@ -121,7 +136,30 @@ WEIR_CACHE_RACY __attribute__((target("avx2"))) int32_t DotAvx2(const int16_t* q
   return _mm_cvtsi128_si32(four);
 }
 
-constexpr Kernels kAvx2 = {ScanAvx2, DistancePopcnt, DotAvx2};
+// Two components, as the vector instructions take them.
+inline int PairAt(const int16_t* bearing, uint32_t pair) {
+  int both;
+  std::memcpy(&both, bearing + 2 * pair, sizeof(both));
+  return both;
+}
+
+WEIR_CACHE_RACY __attribute__((target("avx2"))) void ScoreAvx2(const CellGroup& group,
+                                                               const int16_t* bearing,
+                                                               int32_t* scores) {
+  __m256i sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  for (uint32_t pair = 0; pair < kBearings / 2; ++pair) {
+    const __m256i wanted = _mm256_set1_epi32(PairAt(bearing, pair));
+    const auto* const codes = reinterpret_cast<const __m128i*>(group.codes[pair]);
+    for (uint32_t half = 0; half < 2; ++half) {
+      const __m256i wide = _mm256_cvtepi8_epi16(_mm_load_si128(codes + half));
+      sums[half] = _mm256_add_epi32(sums[half], _mm256_madd_epi16(wide, wanted));
+    }
+  }
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(scores), sums[0]);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(scores + 8), sums[1]);
+}
+
+constexpr Kernels kAvx2 = {ScanAvx2, DistancePopcnt, DotAvx2, ScoreAvx2};
 
 #define WEIR_AVX512 __attribute__((target("avx512f,avx512bw,avx512vpopcntdq")))
 
@@ -181,7 +219,24 @@ WEIR_CACHE_RACY WEIR_AVX512 int32_t DotAvx512(const int16_t* query, const int8_t
   return sum;
 }
 
-constexpr Kernels kAvx512 = {ScanAvx512, DistancePopcnt, DotAvx512};
+WEIR_CACHE_RACY WEIR_AVX512 void ScoreAvx512(const CellGroup& group, const int16_t* bearing,
+                                             int32_t* scores) {
+  constexpr uint32_t kSums = 4;  // side by side
+  static_assert(kGroupCells == 16 && kBearings / 2 % kSums == 0);
+  __m512i sums[kSums] = {};
+  for (uint32_t pair = 0; pair < kBearings / 2; pair += kSums) {
+    for (uint32_t s = 0; s < kSums; ++s) {
+      const __m512i wide = _mm512_cvtepi8_epi16(
+          _mm256_load_si256(reinterpret_cast<const __m256i*>(group.codes[pair + s])));
+      const __m512i wanted = _mm512_set1_epi32(PairAt(bearing, pair + s));
+      sums[s] = _mm512_add_epi32(sums[s], _mm512_madd_epi16(wide, wanted));
+    }
+  }
+  _mm512_storeu_si512(scores, _mm512_add_epi32(_mm512_add_epi32(sums[0], sums[1]),
+                                               _mm512_add_epi32(sums[2], sums[3])));
+}
+
+constexpr Kernels kAvx512 = {ScanAvx512, DistancePopcnt, DotAvx512, ScoreAvx512};
 
 KernelVariants Choose() {
   const bool counts_bits = CpuHasAvx512() && __builtin_cpu_supports("avx512vpopcntdq") != 0;
@@ -240,7 +295,29 @@ WEIR_CACHE_RACY int32_t DotNeon(const int16_t* query, const int8_t* row, uint32_
   return vaddvq_s32(vaddq_s32(even, odd));
 }
 
-constexpr Kernels kNeon = {ScanNeon, DistancePortable, DotNeon};
+WEIR_CACHE_RACY void ScoreNeon(const CellGroup& group, const int16_t* bearing, int32_t* scores) {
+  int32x4_t sums[kGroupCells / 4] = {};
+  for (uint32_t pair = 0; pair < kBearings / 2; ++pair) {
+    int32_t both;
+    std::memcpy(&both, bearing + 2 * pair, sizeof(both));
+    const int16x4_t wanted = vreinterpret_s16_s32(vdup_n_s32(both));
+    const auto* const codes = reinterpret_cast<const int8_t*>(group.codes[pair]);
+    for (uint32_t half = 0; half < 2; ++half) {
+      const int8x16_t bytes = vld1q_s8(codes + 16 * half);
+      const int16x8_t lower = vmovl_s8(vget_low_s8(bytes));
+      const int16x8_t upper = vmovl_s8(vget_high_s8(bytes));
+      const int32x4_t first = vpaddq_s32(vmull_s16(vget_low_s16(lower), wanted),
+                                         vmull_s16(vget_high_s16(lower), wanted));
+      const int32x4_t second = vpaddq_s32(vmull_s16(vget_low_s16(upper), wanted),
+                                          vmull_s16(vget_high_s16(upper), wanted));
+      sums[2 * half] = vaddq_s32(sums[2 * half], first);
+      sums[2 * half + 1] = vaddq_s32(sums[2 * half + 1], second);
+    }
+  }
+  for (uint32_t i = 0; i < kGroupCells / 4; ++i) vst1q_s32(scores + 4 * i, sums[i]);
+}
+
+constexpr Kernels kNeon = {ScanNeon, DistancePortable, DotNeon, ScoreNeon};
 
 // Every processor of this kind has it.
 KernelVariants Choose() { return {&kPortable, nullptr, nullptr, &kNeon}; }

@@ -1,6 +1,6 @@
-// The two loops that a look-up spends its time in, written once for each kind of processor.
+// The loops that a look-up spends its time in, written once for each kind of processor.
 //
-// Both are integer arithmetic, so every variant gives the same results to the bit. They read
+// All are integer arithmetic, so every variant gives the same results to the bit. They read
 // memory that a writer may be changing: what comes of that is thrown away by whoever calls, who
 // checks the row's sequence after.
 
@@ -28,6 +28,9 @@ struct Kernels {
   // The product of two vectors of `stride` (a multiple of 64) components, of -4095 … 4095 and -127
   // … 127: no sum of kMaxDimensions such products leaves 32 bits.
   int32_t (*dot)(const int16_t* query, const int8_t* row, uint32_t stride);
+  // The products of a bearing's kBearings components (-kMostBearing … kMostBearing) and the codes
+  // of a group's cells.
+  void (*score)(const CellGroup& group, const int16_t* bearing, int32_t* scores);
 };
 
 // What there is to choose from, for the tests; null where this machine cannot run it.

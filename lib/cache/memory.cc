@@ -11,9 +11,10 @@ namespace weir::cache {
 namespace {
 
 // Another number means that one cannot be read as the other.
-constexpr uint64_t kLayoutVersion = 4;
+constexpr uint64_t kLayoutVersion = 5;
 constexpr uint32_t kFewestPieces = 4;
 constexpr uint64_t kMostPieces = uint64_t{1} << 30;
+constexpr uint32_t kFewestCellRows = 4, kMostCellRows = 1 << 16;
 
 // One after another, each aligned for the vector instructions.
 class Offsets {
@@ -29,14 +30,27 @@ class Offsets {
   uint64_t next_ = 0;
 };
 
+// Cells are half full at least when they begin. What there is not room for (when more partitions
+// than one in 8 * cell_rows have cells, or many cells have lost most of their rows) is not split.
+void PlanCells(const CacheOptions& options, uint32_t cell_rows, Layout* layout) {
+  layout->cell_rows = cell_rows;
+  if (options.dimensions == 0 || options.max_entries < 2 * cell_rows) return;
+  layout->cells = 2 * (options.max_entries / cell_rows);
+  const uint32_t partitions =
+      std::min(options.max_partitions, options.max_entries / (8 * cell_rows) + 1);
+  layout->groups = layout->cells / kGroupCells + partitions;
+}
+
 // Numbers begin at 1: one more of each than there are.
-void PlaceFixed(const CacheOptions& options, Layout* layout, Offsets* offsets) {
+void PlaceFixed(const CacheOptions& options, uint32_t cell_rows, Layout* layout, Offsets* offsets) {
   layout->dimensions = options.dimensions;
   layout->stride = (options.dimensions + 63) / 64 * 64;
   layout->rows = options.max_entries;
   layout->partitions = options.max_partitions;
-  layout->blocks = options.max_entries / kBlockRows + options.max_partitions;
-  layout->key_buckets = std::bit_ceil(options.max_entries);
+  PlanCells(options, cell_rows, layout);
+  layout->blocks = options.max_entries / kBlockRows + options.max_partitions + layout->cells;
+  // Three rows in two buckets at most, and 5 1/3 bytes of them a row.
+  layout->key_buckets = std::bit_ceil(options.max_entries - options.max_entries / 3);
   layout->partition_buckets = std::bit_ceil(options.max_partitions);
   const uint64_t rows = uint64_t{layout->rows} + 1;
   offsets->Take(sizeof(Header));
@@ -47,6 +61,7 @@ void PlaceFixed(const CacheOptions& options, Layout* layout, Offsets* offsets) {
   layout->partition_at = offsets->Take((uint64_t{layout->partitions} + 1) * sizeof(Partition));
   layout->partition_bucket_at = offsets->Take(uint64_t{layout->partition_buckets} * sizeof(Half));
   layout->block_at = offsets->Take((uint64_t{layout->blocks} + 1) * sizeof(Block));
+  layout->group_at = offsets->Take((uint64_t{layout->groups} + 1) * sizeof(CellGroup));
   layout->mean_at = offsets->Take((uint64_t{layout->stride} + kSketchBits) * sizeof(float));
 }
 
@@ -55,7 +70,7 @@ void PlacePieces(Layout* layout, Offsets* offsets) {
   layout->piece_at = offsets->Take((uint64_t{layout->pieces} + 1) * kPieceBytes);
   layout->bytes = offsets->next();
   const uint32_t options_words[] = {layout->dimensions, layout->rows, layout->partitions,
-                                    layout->pieces};
+                                    layout->pieces, layout->cell_rows};
   layout->fingerprint =
       SipHash(kLayoutVersion,
               std::string_view(reinterpret_cast<const char*>(options_words), sizeof(options_words)))
@@ -81,11 +96,11 @@ uint64_t BytesOfPieces(uint64_t pieces) { return pieces * (kPieceBytes + sizeof(
 
 }  // namespace
 
-absl::StatusOr<Layout> PlanLayout(const CacheOptions& options) {
+absl::StatusOr<Layout> PlanLayout(const CacheOptions& options, uint32_t cell_rows) {
   if (const absl::Status status = CheckOptions(options); !status.ok()) return status;
   Layout layout;
   Offsets offsets;
-  PlaceFixed(options, &layout, &offsets);
+  PlaceFixed(options, cell_rows, &layout, &offsets);
   const uint64_t least = offsets.next() + BytesOfPieces(kFewestPieces);
   if (options.bytes < least) {
     return absl::InvalidArgumentError(std::string("bytes: at least ") + std::to_string(least) +
@@ -104,9 +119,13 @@ absl::StatusOr<Layout> LayoutOf(const Header& header) {
   options.max_entries = Get(header.max_entries);
   options.max_partitions = Get(header.max_partitions);
   if (const absl::Status status = CheckOptions(options); !status.ok()) return status;
+  const uint32_t cell_rows = Get(header.cell_rows);
+  if (cell_rows < kFewestCellRows || cell_rows > kMostCellRows) {
+    return absl::InvalidArgumentError("not of this layout");
+  }
   Layout layout;
   Offsets offsets;
-  PlaceFixed(options, &layout, &offsets);
+  PlaceFixed(options, cell_rows, &layout, &offsets);
   layout.pieces = Get(header.pieces);
   PlacePieces(&layout, &offsets);
   if (layout.fingerprint == header.layout.load(std::memory_order_acquire)) return layout;
@@ -117,7 +136,7 @@ uint64_t BytesFor(const CacheOptions& options, uint32_t value_bytes) {
   if (!CheckOptions(options).ok()) return 0;
   Layout layout;
   Offsets offsets;
-  PlaceFixed(options, &layout, &offsets);
+  PlaceFixed(options, kCellRows, &layout, &offsets);
   const uint64_t pieces = uint64_t{options.max_entries} * PiecesFor(value_bytes);
   return offsets.next() + BytesOfPieces(pieces < kFewestPieces ? kFewestPieces : pieces);
 }
@@ -133,6 +152,7 @@ Memory MemoryAt(char* base, const Layout& layout) {
   memory.partitions = reinterpret_cast<Partition*>(base + layout.partition_at);
   memory.partition_buckets = reinterpret_cast<Half*>(base + layout.partition_bucket_at);
   memory.blocks = reinterpret_cast<Block*>(base + layout.block_at);
+  memory.groups = reinterpret_cast<CellGroup*>(base + layout.group_at);
   memory.mean = reinterpret_cast<std::atomic<float>*>(base + layout.mean_at);
   memory.turned_mean = memory.mean + layout.stride;
   memory.next_piece = reinterpret_cast<Half*>(base + layout.next_piece_at);

@@ -1,7 +1,7 @@
 // What a cache keeps in the segment, and where: one region, offsets worked out from the options.
 //
-// Rows are the truth; everything else (the chains by key, the blocks by partition, the queue of the
-// eviction, the free lists) is made from them and can be made again. A writer says in
+// Rows are the truth; everything else (the chains by key, the blocks by partition and cell, the
+// queue of the eviction, the free lists) is made from them and can be made again. A writer says in
 // Header::dirty that it is at work on those; whoever takes the lock and finds that said makes them
 // anew: see store.h.
 //
@@ -22,6 +22,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -44,6 +45,13 @@ inline constexpr uint32_t kBlockRows = 32;  // rows of one partition
 inline constexpr uint32_t kGroups = kBlockRows / kLanes;
 // How far ahead of where a look-up reads the next blocks are called for.
 inline constexpr uint32_t kBlocksAhead = 8;
+// A cell's code and the bearing of a vector have a component for each bit of a sketch.
+inline constexpr uint32_t kBearings = kSketchBits;
+inline constexpr uint32_t kGroupCells = 16;   // codes side by side, for the vector instructions
+inline constexpr uint32_t kMostGroups = 256;  // of one partition
+inline constexpr uint32_t kCellBlocks = 32;   // that a cell lists, its first ones
+// A cell of so many rows is split in two.
+inline constexpr uint32_t kCellRows = 1024;
 
 using Word = std::atomic<uint64_t>;
 using Half = std::atomic<uint32_t>;
@@ -103,23 +111,36 @@ struct RowRest {
 };
 static_assert(sizeof(RowRest) == 48);
 
-struct alignas(64) Partition {
-  Word hi, lo;       // its hash; written before it is linked
-  Half next;         // the chain of its bucket, or of the free ones
-  Half first, last;  // blocks
+// Blocks one after another, full but for the last one.
+struct Chain {
+  Half first, last;
   Half rows;
-  Half hand;   // where the quota's eviction goes on
-  Half moves;  // how often a row changed its place
+  Half full_at;    // so many rows are tried to be split in two
+  Half unsettled;  // of a cell: so many of its first rows may be nearer to another one by now
 };
+
+struct alignas(64) Partition {
+  Word hi, lo;  // its hash; written before it is linked
+  Half next;    // the chain of its bucket, or of the free ones
+  Chain chain;  // of the rows that are in no cell: all of them, or those without a vector
+  Half rows;    // all of them
+  Half hand;    // where the quota's eviction goes on
+  Half moves;   // how often a row changed its place
+  Half group;   // the first of its cells' groups; kNone: it has no cells
+  Half cells;
+  Half unsettled;  // how many of them are
+};
+static_assert(sizeof(Partition) == 64);
 
 struct alignas(64) Block {
   Word owner_hi, owner_lo;  // the hash of the partition
-  Half next, previous;      // of the partition; `next` of the free ones too
+  Half next, previous;      // of its chain; `next` of the free ones too
   Half rows;
   Half with_vector;  // a bit for each row
   Half centre;       // what its sketches are around: 0 the origin, 1 the mean
   Half ahead;        // the block kBlocksAhead after it, or one that was: to be prefetched
-  uint32_t unused[6];
+  Half cell;         // whose chain it is in; kNone: the partition's
+  uint32_t unused[5];
   Half row[kBlockRows];
   // Word w of the sketch of row g * kLanes + l is [w][g][l].
   Word sketch[kSketchWords][kGroups][kLanes];
@@ -130,6 +151,22 @@ struct alignas(64) Block {
   }
 };
 static_assert(sizeof(Block) == 64 + 4 * kBlockRows + 32 * kBlockRows);
+
+// The cells of one partition, sixteen at a time. A cell is where the rows hang whose vectors are
+// nearest to its code, of all codes of the partition's; its number is the group's and which of the
+// group's it is.
+struct alignas(64) CellGroup {
+  Word owner_hi, owner_lo;  // the hash of the partition
+  Half next;                // of the partition, or of the free ones
+  Half used;                // a bit for each cell
+  uint32_t unused[10];
+  Chain chains[kGroupCells];
+  Half blocks[kGroupCells]
+             [kCellBlocks];  // so that a look-up need not wait for one to call the next
+  // Components 2p and 2p + 1 of the code of cell c, int8 each, are [p][c].
+  std::atomic<uint16_t> codes[kBearings / 2][kGroupCells];
+};
+static_assert(sizeof(CellGroup) == 64 + kGroupCells * (20 + 4 * kCellBlocks + kBearings));
 
 struct Counters {
   Word exact_hits, semantic_hits, misses[kMissReasons], inserts, replaced, evictions, expirations,
@@ -149,7 +186,9 @@ struct Header {
   Half partition_hand;        // and where that for a partition to give way does
   Half centre;                // 1: the mean is known
   Half centre_vectors;        // how many were added up for it
-  Half dimensions, max_entries, max_partitions, pieces;  // of the layout, for Inspect
+  Half free_group, cells;
+  // Of the layout, for Inspect.
+  Half dimensions, max_entries, max_partitions, pieces, cell_rows;
   alignas(64) Counters counters;
 };
 
@@ -157,15 +196,18 @@ struct Header {
 struct Layout {
   uint32_t dimensions = 0, stride = 0;  // of a vector, in bytes: a multiple of 64
   uint32_t rows = 0, partitions = 0, blocks = 0, pieces = 0;
+  uint32_t cell_rows = 0, cells = 0, groups = 0;
   uint32_t key_buckets = 0, partition_buckets = 0;  // powers of two
   uint64_t row_at = 0, rest_at = 0, vector_at = 0, key_at = 0, partition_at = 0,
-           partition_bucket_at = 0, block_at = 0, mean_at = 0, next_piece_at = 0, piece_at = 0;
+           partition_bucket_at = 0, block_at = 0, group_at = 0, mean_at = 0, next_piece_at = 0,
+           piece_at = 0;
   uint64_t bytes = 0;
   uint64_t fingerprint = 0;
 };
 
-// INVALID_ARGUMENT names the option.
-absl::StatusOr<Layout> PlanLayout(const CacheOptions& options);
+// INVALID_ARGUMENT names the option. `cell_rows`: another number than kCellRows is for tests, who
+// cannot wait for so many.
+absl::StatusOr<Layout> PlanLayout(const CacheOptions& options, uint32_t cell_rows = kCellRows);
 
 // The mapped region. A plain value; borrows the segment's memory.
 struct Memory {
@@ -178,6 +220,7 @@ struct Memory {
   Partition* partitions = nullptr;
   Half* partition_buckets = nullptr;
   Block* blocks = nullptr;
+  CellGroup* groups = nullptr;
   std::atomic<float>* mean = nullptr;         // of the vectors; `dimensions` of them
   std::atomic<float>* turned_mean = nullptr;  // the same rotated: kSketchBits of them
   Half* next_piece = nullptr;
@@ -187,6 +230,7 @@ struct Memory {
   bool IsRow(uint32_t row) const { return row != kNone && row <= layout.rows; }
   bool IsBlock(uint32_t block) const { return block != kNone && block <= layout.blocks; }
   bool IsPartition(uint32_t number) const { return number != kNone && number <= layout.partitions; }
+  bool IsGroup(uint32_t group) const { return group != kNone && group <= layout.groups; }
   bool IsPiece(uint32_t piece) const { return piece != kNone && piece <= layout.pieces; }
   int8_t* vector(uint32_t row) const { return vectors + uint64_t{row} * layout.stride; }
   Word* piece(uint32_t number) const { return pieces + uint64_t{number} * (kPieceBytes / 8); }
@@ -195,6 +239,12 @@ struct Memory {
     return partition_buckets[hash.lo & (layout.partition_buckets - 1)];
   }
 };
+
+// As Cache::Create does.
+absl::StatusOr<std::unique_ptr<Cache>> CreateWithCells(state::Segment* segment,
+                                                       std::string_view name,
+                                                       const CacheOptions& options,
+                                                       uint32_t cell_rows);
 
 // The layout that a header tells of; INVALID_ARGUMENT when there is none.
 absl::StatusOr<Layout> LayoutOf(const Header& header);

@@ -34,13 +34,20 @@ void Store::ForgetAllButRows() {
     Set(block.next, Get(header_.free_block));
     Set(header_.free_block, i);
   }
+  Set(header_.free_group, kNone);
+  Set(header_.cells, 0);
+  for (uint32_t i = layout.groups; i > 0; --i) {
+    CellGroup& group = memory_.groups[i];
+    Set(group.owner_hi, 0);
+    Set(group.owner_lo, 0);
+    Set(group.used, 0);
+    Set(group.next, Get(header_.free_group));
+    Set(header_.free_group, i);
+  }
   for (uint32_t i = 1; i <= layout.partitions; ++i) {
     Partition& partition = memory_.partitions[i];
     Set(partition.moves, Get(partition.moves) + (Get(partition.moves) & 1) + 2);
-    Set(partition.first, kNone);
-    Set(partition.last, kNone);
-    Set(partition.rows, 0);
-    Set(partition.hand, 0);
+    ForgetRows(&partition, 2 * layout.cell_rows);
   }
   for (Half* number :
        {&header_.newest, &header_.oldest, &header_.hand, &header_.free_row, &header_.free_partition,
@@ -102,13 +109,21 @@ void Store::Repair() {
   std::sort(living.begin(), living.end());
   for (const auto& [created_ns, number] : living) {
     const uint32_t partition = Get(memory_.rests[number].partition);
-    if (Get(memory_.partitions[partition].rows) == 0) LinkPartition(partition);
+    if (const Partition& of = memory_.partitions[partition]; Get(of.rows) == 0) {
+      // Two of one hash are a file that was damaged; the rows are one's.
+      const uint32_t same = FindPartition({Get(of.hi), Get(of.lo)});
+      if (same == kNone) LinkPartition(partition);
+      if (same != kNone) Set(memory_.rests[number].partition, same);
+    }
     LinkKey(number);
     Turned turned;
     const bool with_vector = Get(memory_.rows[number].embedder) != 0;
     if (with_vector) TurnRow(number, &turned);
     Attach(number, with_vector ? &turned : nullptr);
     Enqueue(number);
+  }
+  for (uint32_t number = 1; number <= layout.partitions; ++number) {
+    while (Get(memory_.partitions[number].unsettled) != 0) Settle(number);
   }
   Set(header_.entries, living.size());
   for (uint32_t number = layout.partitions; number > 0; --number) {

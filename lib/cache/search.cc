@@ -21,6 +21,20 @@ float ErrorOf(float rounding, uint32_t dimensions) {
          std::min(1.0F, kErrorDeviations / std::sqrt(static_cast<float>(std::max(dimensions, 1U))));
 }
 
+// So many standard deviations of what two scores differ by are allowed for: with 3, one true hit in
+// 150 is passed over among a million rows, of those that lie just at the threshold.
+constexpr float kCellDeviations = 3.25F;
+const float kRootOfTwo = std::sqrt(2.0F);
+// How far ahead of where cells are read their next blocks are called for.
+constexpr uint32_t kListedAhead = 8;
+
+// The words of its sketches that are read of every row.
+void PrefetchSketches(const Block& block) {
+  for (uint32_t w = 0; w < kFirstWords; ++w) {
+    for (uint32_t g = 0; g < kGroups; ++g) __builtin_prefetch(&block.sketch[w][g]);
+  }
+}
+
 }  // namespace
 
 bool Lookup::Copy(uint32_t number, uint32_t sequence, Answer* answer) const {
@@ -110,10 +124,10 @@ VectorLookup::VectorLookup(const Memory& memory, Hash128 partition, int64_t now_
       min_similarity_(static_cast<float>(query.min_similarity)),
       embedder_(EmbedderWord(query.embedder)),
       exclude_(query.exclude),
-      knows_centre_(centre != nullptr) {
+      centre_(centre) {
   sketches_[0] = SketchOf(prepared.turned, nullptr);
   limits_[0] = SketchLimits(min_similarity_, false, 1);
-  if (knows_centre_) {
+  if (centre_ != nullptr) {
     sketches_[1] = SketchOf(prepared.turned, &centre->turned);
     from_centre_ = DistanceFrom(*centre, prepared);
     limits_[1] = SketchLimits(min_similarity_, true, from_centre_);
@@ -171,39 +185,145 @@ Miss VectorLookup::WhyNot() const {
 }
 
 void VectorLookup::ScanPartition(const Partition& partition) {
+  const uint32_t group = partition.group.load(std::memory_order_acquire);
+  if (group != kNone) return ScanCells(group);
   Batch batch;
-  uint32_t number = partition.first.load(std::memory_order_acquire);
-  for (uint32_t step = 0; number != kNone && step <= memory_.layout.blocks; ++step) {
-    if (!memory_.IsBlock(number)) {
-      raced_ = true;
-      break;
-    }
-    const Block& block = memory_.blocks[number];
-    const uint32_t centred = Get(block.centre);
-    if (Get(block.owner_lo) != partition_.lo || Get(block.owner_hi) != partition_.hi ||
-        centred > uint32_t{knows_centre_}) {
-      raced_ = true;
-      break;
-    }
-    if (batch.count == batch.most || (batch.count != 0 && batch.centred != centred)) {
-      ScanBatch(&batch);
-    }
-    if (const uint32_t ahead = Get(block.ahead); memory_.IsBlock(ahead)) {
-      __builtin_prefetch(&memory_.blocks[ahead]);
-      __builtin_prefetch(&memory_.blocks[ahead].sketch[0][0]);
-      __builtin_prefetch(&memory_.blocks[ahead].sketch[0][1]);
-      __builtin_prefetch(&memory_.blocks[ahead].sketch[0][2]);
-      __builtin_prefetch(&memory_.blocks[ahead].sketch[0][3]);
-      __builtin_prefetch(&memory_.blocks[ahead].sketch[1][0]);
-      __builtin_prefetch(&memory_.blocks[ahead].sketch[1][1]);
-      __builtin_prefetch(&memory_.blocks[ahead].sketch[1][2]);
-      __builtin_prefetch(&memory_.blocks[ahead].sketch[1][3]);
-    }
-    batch.centred = centred;
-    batch.blocks[batch.count++] = &block;
-    number = block.next.load(std::memory_order_acquire);
-  }
+  uint32_t number = partition.chain.first.load(std::memory_order_acquire);
+  ScanChain(number, &batch);
   ScanBatch(&batch);
+}
+
+void VectorLookup::ScanChain(uint32_t number, Batch* batch) {
+  for (uint32_t step = 0; number != kNone && step <= memory_.layout.blocks; ++step) {
+    if (memory_.IsBlock(number)) {
+      const uint32_t ahead = Get(memory_.blocks[number].ahead);
+      if (memory_.IsBlock(ahead)) {
+        __builtin_prefetch(&memory_.blocks[ahead]);
+        PrefetchSketches(memory_.blocks[ahead]);
+      }
+    }
+    number = ScanBlock(number, batch);
+  }
+}
+
+uint32_t VectorLookup::ScanBlock(uint32_t number, Batch* batch) {
+  if (!memory_.IsBlock(number)) {
+    raced_ = true;
+    return kNone;
+  }
+  const Block& block = memory_.blocks[number];
+  const uint32_t centred = Get(block.centre);
+  if (Get(block.owner_lo) != partition_.lo || Get(block.owner_hi) != partition_.hi ||
+      centred > uint32_t{centre_ != nullptr}) {
+    raced_ = true;
+    return kNone;
+  }
+  if (batch->count == batch->most || (batch->count != 0 && batch->centred != centred)) {
+    ScanBatch(batch);
+  }
+  batch->centred = centred;
+  batch->blocks[batch->count++] = &block;
+  return block.next.load(std::memory_order_acquire);
+}
+
+// A row hangs in the cell that scores most with it. Seen from the centre, whoever asks is at an
+// angle `a` from it, in a direction that has as little to do with cells as chance has. So what
+// another cell scores more with him than its own does is no more than it is with the row times
+// cos(a), which is nothing, and sin(a) times what two scores of a chance direction differ by.
+float VectorLookup::Reach(float similarity) const {
+  const float sine = WidestSine(similarity, from_centre_);
+  return sine >= 1 ? 2 * kSameWay : kCellDeviations * kRootOfTwo * deviation_ * sine;
+}
+
+void VectorLookup::ScanCells(uint32_t group) {
+  if (centre_ == nullptr) {
+    raced_ = true;
+    return;
+  }
+  Probe probes[kMostGroups * kGroupCells];
+  const uint32_t count = ScoreCells(group, probes);
+  const auto higher = [](const Probe& a, const Probe& b) { return a.score > b.score; };
+  const float best = count == 0 ? 0 : std::min_element(probes, probes + count, higher)->score;
+  const float least = best - Reach(min_similarity_);
+  Probe* end = std::partition(probes, probes + count,
+                              [&](const Probe& probe) { return probe.score >= least; });
+  std::sort(probes, end, higher);
+  Batch batch;
+  uint32_t at_once = 1;  // since the best one likely tells how near others must be
+  for (const Probe* probe = probes; probe < end; at_once = kCellsAtOnce) {
+    at_once = std::min(at_once, static_cast<uint32_t>(end - probe));
+    ScanCellsOf(probe, at_once, &batch);
+    Judge();
+    probe += at_once;
+    const float needed = best_ == kNone ? least : best - Reach(best_similarity_);
+    while (end > probe && end[-1].score < needed) --end;
+  }
+}
+
+// All their blocks in one go, so that memory is read ahead across cells. Whose a block is is not
+// asked: each row is, and a partition that gave one away has moved. Those of cells are around the
+// mean.
+void VectorLookup::ScanCellsOf(const Probe* probes, uint32_t count, Batch* batch) {
+  uint32_t numbers[kCellsAtOnce * kCellBlocks];
+  uint32_t listed = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const CellGroup& group = memory_.groups[probes[i].cell / kGroupCells];
+    const auto& blocks = group.blocks[probes[i].cell % kGroupCells];
+    uint32_t at = 0;
+    for (; at < kCellBlocks; ++at) {
+      const uint32_t number = blocks[at].load(std::memory_order_acquire);
+      if (!memory_.IsBlock(number)) break;
+      numbers[listed++] = number;
+    }
+    // A cell that could not be split.
+    if (at == kCellBlocks) ScanChain(Get(memory_.blocks[numbers[listed - 1]].next), batch);
+  }
+  ScanBatch(batch);
+  batch->centred = 1;
+  for (uint32_t i = 0; i < std::min(kListedAhead, listed); ++i) {
+    PrefetchSketches(memory_.blocks[numbers[i]]);
+  }
+  for (uint32_t i = 0; i < listed; ++i) {
+    if (i + kListedAhead < listed) PrefetchSketches(memory_.blocks[numbers[i + kListedAhead]]);
+    batch->blocks[batch->count++] = &memory_.blocks[numbers[i]];
+    if (batch->count == batch->most) ScanBatch(batch);
+  }
+  ScanBatch(batch);
+}
+
+// How many there are.
+uint32_t VectorLookup::ScoreCells(uint32_t group, Probe* probes) {
+  const Bearing bearing = BearingOf(prepared_.turned, centre_->turned);
+  uint32_t count = 0;
+  float sum = 0, squares = 0;
+  for (uint32_t step = 0; group != kNone && step < kMostGroups; ++step) {
+    if (!memory_.IsGroup(group)) {
+      raced_ = true;
+      break;
+    }
+    const CellGroup& cells = memory_.groups[group];
+    if (Get(cells.owner_lo) != partition_.lo || Get(cells.owner_hi) != partition_.hi) {
+      raced_ = true;
+      break;
+    }
+    int32_t scores[kGroupCells];
+    kernels_.score(cells, bearing.at, scores);
+    uint32_t bits = cells.used.load(std::memory_order_acquire) & ((1U << kGroupCells) - 1);
+    for (; bits != 0; bits &= bits - 1) {
+      const auto at = static_cast<uint32_t>(__builtin_ctz(bits));
+      const auto score = static_cast<float>(scores[at]);
+      sum += score;
+      squares += score * score;
+      probes[count++] = {score, group * kGroupCells + at};
+    }
+    group = cells.next.load(std::memory_order_acquire);
+  }
+  const float number = static_cast<float>(std::max(count, 1U));
+  const float variance = squares / number - sum / number * (sum / number);
+  // No less than that of directions that know nothing of each other.
+  deviation_ =
+      std::max(std::sqrt(std::max(variance, 0.0F)), kSameWay / std::sqrt(float{kBearings}));
+  return count;
 }
 
 // Batches grow, since the first ones have no nearest yet to pass over others by.

@@ -60,7 +60,8 @@ class VectorLookup : Lookup {
   Walk Find(Answer* answer);
 
  private:
-  static constexpr uint32_t kBatch = 16;        // blocks scanned at once
+  static constexpr uint32_t kBatch = 16;  // blocks scanned at once
+  static constexpr uint32_t kCellsAtOnce = 16;
   static constexpr uint32_t kCandidates = 256;  // compared at once
 
   struct Candidate {
@@ -73,8 +74,22 @@ class VectorLookup : Lookup {
     uint32_t centred = 0;
   };
 
+  // A cell to look into.
+  struct Probe {
+    float score;
+    uint32_t cell;
+  };
+
   uint32_t FindPartition(bool* raced) const;
   void ScanPartition(const Partition& partition);
+  // The block after it; kNone: there is none.
+  uint32_t ScanBlock(uint32_t number, Batch* batch);
+  void ScanChain(uint32_t number, Batch* batch);
+  void ScanCellsOf(const Probe* probes, uint32_t count, Batch* batch);
+  void ScanCells(uint32_t group);
+  uint32_t ScoreCells(uint32_t group, Probe* probes);
+  // How much less than the best cell's the score of one may be that has a row of this similarity.
+  float Reach(float similarity) const;
   void ScanBatch(Batch* batch);
   void Consider(const Block& block, uint32_t at, uint32_t centred);
   // Compares the candidates, the likeliest first.
@@ -88,7 +103,7 @@ class VectorLookup : Lookup {
   const float min_similarity_;
   const uint64_t embedder_;
   const absl::Span<const EntryId> exclude_;
-  const bool knows_centre_;
+  const Centre* const centre_;
   // By the centre of a block's sketches.
   std::array<Sketch, 2> sketches_;
   std::array<Limits, 2> limits_;
@@ -102,6 +117,7 @@ class VectorLookup : Lookup {
     uint32_t row = kNone;
   } closest_;
   bool any_near_ = false;
+  float deviation_ = 0;  // of a chance direction's scores
 
   uint32_t best_ = kNone, best_sequence_ = 0;
   float best_similarity_ = -2, best_rounding_ = 0;

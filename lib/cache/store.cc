@@ -61,7 +61,8 @@ uint32_t Store::Insert(const NewRow& from) {
   if (from.vector != nullptr) LearnCentre(*from.vector);
   WriteRow(row, partition, from);
   LinkKey(row);
-  Attach(row, from.vector == nullptr ? nullptr : &from.vector->turned);
+  const bool was_split = Attach(row, from.vector == nullptr ? nullptr : &from.vector->turned);
+  if (!was_split) Settle(partition);  // one long task at a time
   Enqueue(row);
   Set(header_.entries, Get(header_.entries) + 1);
   Add(header_.counters.inserts);
@@ -199,7 +200,8 @@ void Store::UnlinkKey(uint32_t number) {
 uint32_t Store::AnyRowOf(Hash128 hash) const {
   const uint32_t partition = FindPartition(hash);
   if (partition == kNone) return kNone;
-  const Block& last = memory_.blocks[Get(memory_.partitions[partition].last)];
+  const uint32_t cell = Get(memory_.blocks[FirstBlock(partition)].cell);
+  const Block& last = memory_.blocks[Get(ChainOf(partition, cell).last)];
   return Get(last.row[Get(last.rows) - 1]);
 }
 

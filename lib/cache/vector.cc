@@ -127,6 +127,15 @@ WEIR_CACHE_BODY float ProductBody(const float* a, const float* b, uint32_t strid
   return Sum(sums);
 }
 
+WEIR_CACHE_BODY void WidenBody(const int8_t* row, uint32_t stride, float by, float* vector) {
+  typedef int8_t Narrow __attribute__((vector_size(kWide)));
+  for (uint32_t at = 0; at < stride; at += kWide) {
+    Narrow narrow;
+    std::memcpy(&narrow, row + at, sizeof(narrow));
+    At(vector + at) = __builtin_convertvector(narrow, Floats) * by;
+  }
+}
+
 // Signs, scales and transforms in place.
 WEIR_CACHE_BODY void RotateBody(float* vector, uint32_t stride, const float* signs, float by) {
   for (uint32_t i = 0; i < stride; ++i) vector[i] *= signs[i] * by;
@@ -179,6 +188,7 @@ struct Loops {
   void (*rotate)(float*, uint32_t, const float*, float);
   float (*round_query)(const float*, uint32_t, float, int16_t*);
   float (*round_row)(const float*, uint32_t, float, int8_t*);
+  void (*widen)(const int8_t*, uint32_t, float, float*);
   uint64_t (*signs)(const float*, const float*);
 };
 
@@ -204,8 +214,11 @@ struct Loops {
   attribute float RoundRow##name(const float* unit, uint32_t stride, float by, int8_t* rounded) { \
     return RoundBody(unit, stride, by, rounded);                                                  \
   }                                                                                               \
+  attribute void Widen##name(const int8_t* row, uint32_t stride, float by, float* vector) {       \
+    WidenBody(row, stride, by, vector);                                                           \
+  }                                                                                               \
   constexpr Loops k##name = {Turn##name,       Largest##name,  Product##name, Rotate##name,       \
-                             RoundQuery##name, RoundRow##name, Signs##name};
+                             RoundQuery##name, RoundRow##name, Widen##name,   Signs##name};
 
 // NOLINTEND(bugprone-macro-parentheses)
 WEIR_CACHE_LOOPS(Portable, )
@@ -281,6 +294,42 @@ Sketch SketchOf(const Turned& turned, const Turned* centre) {
   return sketch;
 }
 
+void Rotation::TurnRow(const int8_t* row, float scale, Turned* turned) const {
+  alignas(64) float vector[kMaxDimensions];
+  BestLoops().widen(row, stride_, scale, vector);
+  Turn(vector, turned);
+}
+
+Bearing BearingOf(const Turned& turned, const Turned& centre) {
+  Turned apart;
+  for (uint32_t i = 0; i < kBearings; ++i) apart[i] = turned[i] - centre[i];
+  const Loops& loops = BestLoops();
+  const float squares = loops.product(apart.data(), apart.data(), kBearings, 1);
+  Bearing bearing = {};
+  // Nothing is seen from where one is, or from nowhere (memory that was damaged).
+  if (!(squares >= kSmallest) || !std::isfinite(squares)) return bearing;
+  loops.round_query(apart.data(), kBearings, kMostBearing / std::sqrt(squares), bearing.at);
+  return bearing;
+}
+
+Bearing BearingOf(const Code& code) {
+  Bearing bearing;
+  for (uint32_t i = 0; i < kBearings; ++i) bearing.at[i] = static_cast<int16_t>(code.at[i] * 16);
+  return bearing;
+}
+
+Code CodeOf(const std::array<int32_t, kBearings>& sum) {
+  Turned direction;
+  for (uint32_t i = 0; i < kBearings; ++i) direction[i] = static_cast<float>(sum[i]);
+  const Loops& loops = BestLoops();
+  const float squares = loops.product(direction.data(), direction.data(), kBearings, 1);
+  const float by = squares == 0 ? 0 : kCodeUnit / std::sqrt(squares);
+  for (float& part : direction) part = std::clamp(part * by, -127.0F, 127.0F);
+  Code code;
+  loops.round_row(direction.data(), kBearings, 1, code.at);
+  return code;
+}
+
 float DistanceFrom(const Centre& centre, const Prepared& prepared) {
   const float product = BestLoops().product(centre.mean.data(), prepared.unit, prepared.stride, 1);
   return std::sqrt(std::max(0.0F, 1 - 2 * product + centre.squared));
@@ -296,6 +345,11 @@ uint32_t LimitOf(uint32_t bits, double share, double deviations) {
 }
 
 }  // namespace
+
+float WidestSine(float similarity, float from_centre) {
+  const float apart = std::sqrt(2 - 2 * std::clamp(similarity, -1.0F, 1.0F));
+  return apart < from_centre ? apart / from_centre : 1;
+}
 
 Limits SketchLimits(float similarity, bool centred, float from_centre) {
   const double near = std::clamp(double{similarity}, -1.0, 1.0);

@@ -40,6 +40,22 @@ struct Prepared {
   float row_rounding;  // … off by this length
 };
 
+// Where a vector lies as seen from the mean: a direction of kBearings components, which are
+// integers of kMostBearing for 1. What cells are chosen by.
+inline constexpr int kMostBearing = 8192;
+struct Bearing {
+  alignas(64) int16_t at[kBearings];
+};
+
+// And where a cell lies: integers of kCodeUnit for 1, of which no component of a direction reaches
+// a third.
+inline constexpr float kCodeUnit = 400;
+struct Code {
+  alignas(64) int8_t at[kBearings];
+};
+// What the product of a bearing and a code is that point the same way.
+inline constexpr float kSameWay = kMostBearing * kCodeUnit;
+
 // The random signs of one cache.
 class Rotation {
  public:
@@ -52,6 +68,8 @@ class Rotation {
 
   // Of a rotated vector.
   void Turn(const float* vector, Turned* turned) const;
+  // Of a row's integers.
+  void TurnRow(const int8_t* row, float scale, Turned* turned) const;
 
  private:
   // Up to the largest component's size; 0: it has no direction.
@@ -71,8 +89,18 @@ struct Centre {
 // The signs, around `centre` or the origin.
 Sketch SketchOf(const Turned& turned, const Turned* centre);
 
+Bearing BearingOf(const Turned& turned, const Turned& centre);
+// About where a cell lies.
+Bearing BearingOf(const Code& code);
+// Of the direction of a sum of bearings.
+Code CodeOf(const std::array<int32_t, kBearings>& sum);
+
 // The length of a unit vector's difference from the mean.
 float DistanceFrom(const Centre& centre, const Prepared& prepared);
+
+// The sine of the widest angle, as seen from the centre, between a vector at `from_centre` of it
+// and one of this similarity; 1: any.
+float WidestSine(float similarity, float from_centre);
 
 // How many bits the sketch of a vector with at least this similarity may be off. `from_centre`: the
 // length of the difference of the vector asked about from the centre of the sketches; 1 at the

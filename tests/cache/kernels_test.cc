@@ -84,5 +84,40 @@ TEST_CASE("every kernel marks the same sketches, and the right ones") {
   }
 }
 
+TEST_CASE("every kernel gives a cell the same score, and the right one") {
+  Random random(3);
+  const auto group = std::make_unique<CellGroup>();
+  for (int round = 0; round < 200; ++round) {
+    const bool extreme = round % 10 == 0;
+    Bearing bearing;
+    int8_t codes[kGroupCells][kBearings];
+    for (int16_t& part : bearing.at) {
+      part = static_cast<int16_t>(extreme ? -kMostBearing
+                                          : static_cast<int>(random.Below(2 * kMostBearing + 1)) -
+                                                kMostBearing);
+    }
+    for (uint32_t c = 0; c < kGroupCells; ++c) {
+      for (uint32_t i = 0; i < kBearings; ++i) {
+        codes[c][i] =
+            static_cast<int8_t>(extreme ? 127 : static_cast<int>(random.Below(255)) - 127);
+      }
+      for (uint32_t p = 0; p < kBearings / 2; ++p) {
+        const auto first = static_cast<uint8_t>(codes[c][2 * p]);
+        const auto second = static_cast<uint8_t>(codes[c][2 * p + 1]);
+        Set(group->codes[p][c], first | second << 8);
+      }
+    }
+    for (const Kernels* kernels : Runnable()) {
+      int32_t scores[kGroupCells];
+      kernels->score(*group, bearing.at, scores);
+      for (uint32_t c = 0; c < kGroupCells; ++c) {
+        int64_t expected = 0;
+        for (uint32_t i = 0; i < kBearings; ++i) expected += int64_t{bearing.at[i]} * codes[c][i];
+        REQUIRE(scores[c] == expected);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace weir::cache

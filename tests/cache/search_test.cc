@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <map>
-#include <sstream>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "tests/cache/real_vectors.h"
 #include "tests/cache/support.h"
-#include "tests/support/shared_data.h"
 
 namespace weir::cache {
 namespace {
@@ -196,40 +193,6 @@ TEST_CASE("ten turnovers cost no recall, at any size") {
   if (std::getenv("WEIR_LONG") == nullptr) return;
   TurnOver(100'000, 384, 14);
   TurnOver(10'000, 1536, 15);
-}
-
-// All that were recorded, by model and dimensions.
-std::map<std::pair<std::string, size_t>, std::vector<Vector>> RealVectors() {
-  std::map<std::pair<std::string, size_t>, std::vector<Vector>> all;
-  const auto bytes = testing::SharedData("real_embeddings.jsonl");
-  if (!bytes) return all;
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::istringstream lines(*bytes);
-  for (std::string line; std::getline(lines, line);) {
-    const auto field = [&](const std::string& name) {
-      const std::string before = std::string("\"").append(name).append("\": \"");
-      const size_t at = line.find(before) + before.size();
-      return line.substr(at, line.find('"', at) - at);
-    };
-    std::string raw;
-    uint32_t bits = 0;
-    int count = 0;
-    for (const char c : field("vec_f32le_b64")) {
-      const size_t digit = kDigits.find(c);
-      if (digit == std::string_view::npos) break;
-      bits = bits << 6 | static_cast<uint32_t>(digit);
-      count += 6;
-      if (count < 8) continue;
-      count -= 8;
-      raw.push_back(static_cast<char>(bits >> count));
-    }
-    Vector vector(raw.size() / 4);
-    std::memcpy(vector.data(), raw.data(), vector.size() * 4);
-    Normalise(&vector);
-    all[{field("model"), vector.size()}].push_back(std::move(vector));
-  }
-  return all;
 }
 
 TEST_CASE("real vectors: what is near is found among thousands that share a large component") {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "cache/memory.h"
 #include "tests/support/catch.h"
 #include "weir/cache.h"
 #include "weir/state.h"
@@ -36,20 +37,33 @@ inline CacheOptions Options(uint32_t dimensions, uint32_t entries, uint32_t valu
   return options;
 }
 
+// With room for cells of so few rows.
+inline CacheOptions WithCells(CacheOptions options, uint32_t cell_rows) {
+  const uint64_t cells = 2 * (options.max_entries / cell_rows) + kGroupCells;
+  options.bytes += cells * (sizeof(Block) + sizeof(CellGroup) / kGroupCells) +
+                   (options.max_partitions + 1) * sizeof(CellGroup);
+  return options;
+}
+
 // A cache in a segment of its own.
 struct Owned {
-  explicit Owned(const CacheOptions& options) {
+  explicit Owned(const CacheOptions& options, uint32_t cell_rows = kCellRows) {
     auto made = state::Segment::CreatePrivate({options.bytes + (size_t{1} << 20), 42});
     REQUIRE(made.ok());
     segment = *std::move(made);
-    auto opened = Cache::Create(segment.get(), "test", options);
+    layout = *PlanLayout(options, cell_rows);
+    auto opened = CreateWithCells(segment.get(), "test", options, cell_rows);
     INFO(opened.status().ToString());
     REQUIRE(opened.ok());
     cache = *std::move(opened);
   }
   Cache* operator->() const { return cache.get(); }
+  Memory memory() const {
+    return MemoryAt(static_cast<char*>(*segment->Region("cache:test", layout.bytes)), layout);
+  }
 
   std::unique_ptr<state::Segment> segment;
+  Layout layout;
   std::unique_ptr<Cache> cache;
 };
 

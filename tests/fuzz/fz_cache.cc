@@ -25,7 +25,9 @@ using weir::cache::Cache;
 using weir::cache::CacheOptions;
 using weir::cache::Found;
 
-constexpr uint32_t kDimensions = 16, kRows = 48;
+constexpr uint32_t kDimensions = 16, kRows = 96;
+// So few that every partition has some cells.
+constexpr uint32_t kRowsOfACell = 4;
 constexpr weir::cache::Embedder kOne = {1, 1};
 constexpr weir::Now kNow = {0, 1000 * weir::kSecond};
 
@@ -71,15 +73,16 @@ class Damaged {
     options_.dimensions = kDimensions;
     options_.max_entries = kRows;
     options_.max_partitions = 6;
-    options_.bytes = weir::cache::BytesFor(options_, 512);
+    options_.bytes = weir::cache::BytesFor(options_, 512) + (size_t{1} << 20);
     segment_ = *weir::state::Segment::CreatePrivate({options_.bytes + (size_t{1} << 20), 7});
-    const auto cache = *Cache::Create(segment_.get(), "fuzz", options_);
+    const auto cache = Open();
     for (int i = 0; i < 400; ++i) {  // so many that the mean of the vectors is known
       Require(Insert(cache.get(), static_cast<uint8_t>(i), {0, (i + 1) * weir::kSecond}));
     }
-    const size_t bytes = weir::cache::PlanLayout(options_)->bytes;
+    const size_t bytes = weir::cache::PlanLayout(options_, kRowsOfACell)->bytes;
     memory_ = static_cast<char*>(*segment_->Region("cache:fuzz", bytes));
     sound_.assign(memory_, memory_ + bytes);
+    Require(reinterpret_cast<weir::cache::Header*>(memory_)->cells > kRows / 8);
     for (size_t at = 0; at < bytes; at += 4) {
       uint32_t word = 0;
       std::memcpy(&word, memory_ + at, 4);
@@ -115,7 +118,7 @@ class Damaged {
   void Kill() { reinterpret_cast<weir::cache::Header*>(memory_)->dirty = 1; }
   // Nullptr: it is refused.
   std::unique_ptr<Cache> Open() {
-    auto cache = Cache::Create(segment_.get(), "fuzz", options_);
+    auto cache = weir::cache::CreateWithCells(segment_.get(), "fuzz", options_, kRowsOfACell);
     Require(cache.ok() || !cache.status().message().empty());
     return cache.ok() ? *std::move(cache) : nullptr;
   }
