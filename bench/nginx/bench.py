@@ -4,7 +4,12 @@ without it (plain proxy_pass), on loopback, by wrk: 1 KiB prompts, 4 KiB answers
 Both keep their connections to the backend, have one worker and log nothing. The policy counts the
 prompt, holds three limits, picks one of two backends and settles by the answer's usage. Rounds
 alternate; medians are told. Then memory: the same number of idle event streams through each, the
-growth of the worker's private memory divided by it."""
+growth of the worker's private memory divided by it.
+
+With --calls, what asking an embedder costs: every prompt is new, in a partition of a cache of its
+own, so that nothing is found that would be compared; a policy whose embedder nobody asks stands
+beside the same one with `weir_call`, over kept connections, to vectors of 1536 components (31 KB of
+JSON)."""
 
 import argparse
 import json
@@ -19,7 +24,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "nginx"))
 from support import (  # noqa: E402
-    PEPPER, Backend, STREAM_HEADERS, chat_chunk, eventually, key_hash, skip, unused_port)
+    PEPPER, Ask, Backend, STREAM_HEADERS, chat_chunk, eventually, key_hash, skip, unused_port)
 
 CONNECTIONS = 32
 IDLE_STREAMS = 400
@@ -36,7 +41,9 @@ http {{
   uwsgi_temp_path {work}/u0; scgi_temp_path {work}/s0;
   server {{ listen 127.0.0.1:{origin}; listen 127.0.0.1:{second};
     set $first '{first}'; set $rest '{rest}';
-    location / {{ default_type application/json; return 200 $first$rest; }} }}
+    location / {{ default_type application/json; return 200 $first$rest; }}
+    location = /v1/embeddings {{ alias {work}/vector.json; error_page 405 =200 /vector.json; }}
+    location = /vector.json {{ root {work}; default_type application/json; }} }}
 }}
 """
 
@@ -67,6 +74,38 @@ wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer vk-bench"
 wrk.body = [[%s]]
 """
+
+
+NEW_PROMPTS = """
+local before, after = wrk.body:match("^(.-)Tell me(.*)$")
+local run, number = os.time(), 0
+request = function()
+  number = number + 1
+  wrk.headers["x-part"] = run .. "-" .. number
+  return wrk.format(nil, nil, nil, before .. run .. " " .. number .. after)
+end
+"""
+
+CALL = """
+location = /weir-call { internal; weir off; proxy_pass http://origin$weir_call_target;
+  proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; }
+"""
+
+
+def vector() -> str:
+    components = [round(((i * 7919) % 2003 - 1001) / 25025, 16) for i in range(1536)]
+    return json.dumps({"object": "list", "model": "small", "data": [
+        {"object": "embedding", "index": 0, "embedding": components}]})
+
+
+def cached(policy: dict) -> dict:
+    policy["caches"] = {"faq": {
+        "embedding": {"backend": "origin", "model": "small", "dimensions": 1536},
+        "min_similarity": 0.99, "partition": ["request.headers['x-part']"], "guards": "none",
+        "max_entries": 64, "max_bytes": "4MiB"}}
+    for route in policy["routes"]:
+        route["cache"] = "faq"
+    return policy
 
 
 def answer() -> str:
@@ -169,14 +208,15 @@ def wrk(server: Server, script: str, seconds: int) -> tuple[float, float, float]
 def idle_stream_bytes(server: Server, body: str) -> float:
     """Opens streams, each after its first event, and looks at the worker's memory."""
     head = (f"POST /streams/v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: "
-            f"application/json\r\nAuthorization: Bearer vk-bench\r\nContent-Length: {len(body)}"
-            f"\r\n\r\n{body}").encode()
+            f"application/json\r\nAuthorization: Bearer vk-bench\r\nContent-Length: {len(body)}")
 
     def opened(count: int) -> list[socket.socket]:
         sockets = []
         for _ in range(count):
             client = socket.create_connection(("127.0.0.1", server.port))
-            client.sendall(head)
+            number = client.getsockname()[1]
+            new = body.replace("Tell me", f"{number:<7}", 1)  # to a cache
+            client.sendall(f"{head}\r\nx-part: {number}\r\n\r\n{new}".encode())
             received = b""
             while b"data: " not in received:
                 received += client.recv(65536)
@@ -191,6 +231,14 @@ def idle_stream_bytes(server: Server, body: str) -> float:
     return (after - before) / IDLE_STREAMS
 
 
+def asks_embedder(server: Server) -> bool:
+    """By what a new prompt's answer says of the cache."""
+    ask = Ask(server.port, prompt().replace("Tell me", "Say it").encode(), headers=[
+        ("content-type", "application/json"), ("authorization", "Bearer vk-bench"),
+        ("x-part", "asks")]).wait()
+    return "no_vector" not in (ask.header("x-weir-cache") or "no_vector")
+
+
 def one_event(arrival) -> None:
     arrival.head(200, STREAM_HEADERS)
     arrival.data(chat_chunk("Hello"))
@@ -200,6 +248,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("module")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--calls", action="store_true")
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -210,35 +259,50 @@ def main() -> int:
                           check=True).stdout.strip()
     os.chmod(work, 0o755)
     streams = Backend(one_event)
-    ports = {name: unused_port() for name in ("origin", "second", "plain", "weir")}
+    names = ["plain", "weir"] + (["unasked", "asked"] if options.calls else [])
+    ports = {name: unused_port() for name in ["origin", "second", *names]}
     shared = ports | {"work": work, "streams": streams.port}
-    with open(os.path.join(work, "policy.json"), "w", encoding="utf-8") as file:
-        json.dump(policy({"origin": ports["origin"], "second": ports["second"],
-                          "streams": streams.port}), file)
-    script = os.path.join(work, "wrk.lua")
-    with open(script, "w", encoding="utf-8") as file:
-        file.write(SCRIPT % prompt())
-    governed = f"weir_policy {work}/policy.json; weir_state {work}/state; weir_keepalive 64;"
-    servers = [
-        Server(work, "origin", ORIGIN.format(first=answer()[:2000], rest=answer()[2000:],
-                                             **shared), ports["origin"]),
-        Server(work, "plain", GATEWAY.format(name="plain", load="", main="", port=ports["plain"],
-                                             locations=PLAIN, **shared), ports["plain"]),
-        Server(work, "weir", GATEWAY.format(
-            name="weir", load=f"load_module {os.path.abspath(options.module)};", main=governed,
-            port=ports["weir"], locations="location / { weir on; }", **shared), ports["weir"]),
-    ]
-    results: dict[str, list[tuple[float, float, float]]] = {"plain": [], "weir": []}
+
+    def write(name: str, text: str) -> str:
+        with open(os.path.join(work, name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return os.path.join(work, name)
+
+    def start(name: str, locations: str, document: dict | None = None) -> Server:
+        load = main = ""
+        if document is not None:
+            path = write(f"{name}.json", json.dumps(document))
+            load = f"load_module {os.path.abspath(options.module)};"
+            main = f"weir_policy {path}; weir_state {work}/{name}.state; weir_keepalive 64;"
+        return Server(work, name, GATEWAY.format(name=name, load=load, main=main, port=ports[name],
+                                                 locations=locations, **shared), ports[name])
+    write("vector.json", vector())
+    scripts = {name: write(f"{name}.lua", SCRIPT % prompt()) for name in ("plain", "weir")}
+    new = write("new.lua", SCRIPT % prompt() + NEW_PROMPTS)
+    backends = {"origin": ports["origin"], "second": ports["second"], "streams": streams.port}
+    origin = Server(work, "origin", ORIGIN.format(first=answer()[:2000], rest=answer()[2000:],
+                                                  **shared), ports["origin"])
+    servers = {"plain": start("plain", PLAIN),
+               "weir": start("weir", "location / { weir on; }", policy(backends))}
+    if options.calls:
+        document = cached(policy(backends))
+        scripts |= {"unasked": new, "asked": new}
+        servers["unasked"] = start("unasked", "location / { weir on; }", document)
+        servers["asked"] = start("asked", CALL + "weir_call /weir-call; location / { weir on; }",
+                                 document)
+    results: dict[str, list[tuple[float, float, float]]] = {name: [] for name in servers}
     try:
         for _ in range(options.rounds):
-            for server, name in ((servers[1], "plain"), (servers[2], "weir")):
-                results[name].append(wrk(server, script, options.seconds))
+            for name, server in servers.items():
+                results[name].append(wrk(server, scripts[name], options.seconds))
+        if options.calls and [asks_embedder(servers[name])
+                              for name in ("unasked", "asked")] != [False, True]:
+            sys.exit("an embedder is asked where it should not be, or is not where it should")
         time.sleep(0.5)
         body = json.dumps(json.loads(prompt()) | {"stream": True})
-        memory = {"plain": idle_stream_bytes(servers[1], body),
-                  "weir": idle_stream_bytes(servers[2], body)}
+        memory = {name: idle_stream_bytes(server, body) for name, server in servers.items()}
     finally:
-        for server in servers:
+        for server in [origin, *servers.values()]:
             server.stop()
         shutil.rmtree(work, ignore_errors=True)
     figures = {f"{name}_{what}": statistics.median(each[i] for each in results[name])
