@@ -228,6 +228,41 @@ void BM_Insert_WithRoom(benchmark::State& state) {
 }
 BENCHMARK(BM_Insert_WithRoom)->ArgName("dimensions")->Arg(384)->Arg(1536);
 
+// A partition grows from nothing: what an insert takes on average, and what the slowest of a
+// thousand do, when cells are split or settled.
+void BM_Insert_FromNothing(benchmark::State& state) {
+  const auto rows = static_cast<uint32_t>(state.range(0));
+  const auto dimensions = static_cast<uint32_t>(state.range(1));
+  const bench::Vectors& vectors = bench::VectorsOf(rows, dimensions);
+  const Filled filled(16, dimensions, 1, rows);  // of others
+  const std::string value(1000, 'v');
+  std::vector<int64_t> times_ns;
+  int64_t sum_ns = 0;
+  for (auto _ : state) {
+    for (uint64_t i = 0; i < rows; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      const Entry entry{filled.names[0], {1, i}, vectors.row(i), value, 0, kOne};
+      benchmark::DoNotOptimize(filled.cache->Insert(entry, kNow).ok());
+      times_ns.push_back((std::chrono::steady_clock::now() - begin).count());
+      sum_ns += times_ns.back();
+    }
+  }
+  std::sort(times_ns.begin(), times_ns.end());
+  const auto at = [&](size_t per_mille) {
+    return static_cast<double>(times_ns[times_ns.size() * per_mille / 1000]) / 1000;
+  };
+  state.counters["mean_us"] =
+      static_cast<double>(sum_ns) / static_cast<double>(times_ns.size()) / 1000;
+  state.counters["p50_us"] = at(500);
+  state.counters["p99_us"] = at(990);
+  state.counters["p999_us"] = at(999);
+}
+BENCHMARK(BM_Insert_FromNothing)
+    ->ArgNames({"rows", "dimensions"})
+    ->Args({100'000, 384})
+    ->Args({100'000, 1536})
+    ->Iterations(1);
+
 // Full: each insert evicts one.
 void BM_Insert_AndEvict(benchmark::State& state) {
   const auto dimensions = static_cast<uint32_t>(state.range(0));

@@ -71,15 +71,15 @@
 // maps it, and warm after a restart. Look-ups take no lock and never wait: what a writer is at work
 // on, they miss. Writers take one lock per cache. A process may be killed at any instruction: what
 // it was writing is no entry, and the next writer puts lists and free space in order again, which
-// takes about a microsecond an entry, and up to four where there are cells, while look-ups go on (and
-// may miss).
+// takes about a microsecond an entry, and up to four where there are cells, while look-ups go on
+// (and may miss).
 //
 // Cost: a look-up by vector reads about 16 bytes for each row of its partition, or of the cells it
 // looks into, and 256 bytes for each cell: one of 10,000 rows takes about 4 microseconds, of
-// 100,000 some 10, of 1,000,000 some 100. An insert takes 1 to 3 microseconds and into cells 15 on
-// average: one in some hundred splits a cell or moves rows, which takes up to half a millisecond.
-// Memory: `dimensions` + 160 bytes an entry at most with a half-full block to spare, 1,216 bytes a
-// partition, and values in pieces of 256 bytes.
+// 100,000 some 13, of 1,000,000 some 100. An insert takes 1 to 3 microseconds. While a partition of
+// many cells grows it is up to 15 on average: one in some hundred splits a cell or moves rows, which
+// takes up to half a millisecond. Memory: `dimensions` + 160 bytes an entry at most with a half-full
+// block to spare, 1,216 bytes a partition, and values in pieces of 256 bytes.
 
 #ifndef WEIR_CACHE_H_
 #define WEIR_CACHE_H_
