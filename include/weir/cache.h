@@ -51,15 +51,16 @@
 //   most sketches pass; the look-up then compares most vectors.
 // - The rows of a partition of 2,048 and more hang in cells (an inverted file: Sivic and Zisserman,
 //   "Video Google", 2003), each row in the one whose direction from the mean is nearest to its own,
-//   of 256 components of the rotated vector. A cell of 1,024 rows is split in two by two means, and
-//   one that has lost most rows gives the others away; rows that are nearer to another cell since
-//   are moved by the next inserts, some at a time. A look-up goes over all cells' directions and
-//   reads the sketches of those that may hold a row near enough: a row is nearest to its own cell,
-//   and what a vector within the threshold's angle differs from it by points anywhere, so its
-//   scores with two cells differ by no more than chance has them, 3.25 standard deviations allowed
-//   for. That is few cells where vectors come in clusters, as what people ask does, more at a low
-//   threshold or where all are alike far from each other, and it passes over less than one true hit
-//   in 200.
+//   of 256 components of the rotated vector. There is room for cells in at least one partition for
+//   each 16,384 entries. A cell of 1,024 rows is split in two by two means, and one that has lost
+//   most rows gives the others away; rows that are nearer to another cell since are moved by the
+//   next inserts, some at a time. A look-up goes over all cells' directions and reads the sketches
+//   of those that may hold a row near enough: a row is nearest to its own cell, and what a vector
+//   within the threshold's angle differs from it by points anywhere, so its scores with two cells
+//   differ by no more than chance has them, 3.25 standard deviations allowed for. That is few cells
+//   where vectors come in clusters, as what people ask does, more at a low threshold or where all
+//   are far from each other. Of true hits just at the threshold it passes over one in 1,000 among
+//   tens of thousands of rows, and one in 200 among a million.
 // - Who gives way when it is full is chosen by SIEVE (Zhang et al., "SIEVE is Simpler than LRU",
 //   NSDI 2024), of which an entry of higher `worth` gets further rounds; expired entries go first.
 //   The hand passes over at most 256 entries at a time.
@@ -76,10 +77,10 @@
 //
 // Cost: a look-up by vector reads about 16 bytes for each row of its partition, or of the cells it
 // looks into, and 256 bytes for each cell: one of 10,000 rows takes about 4 microseconds, of
-// 100,000 some 13, of 1,000,000 some 100. An insert takes 1 to 3 microseconds. While a partition of
-// many cells grows it is up to 15 on average: one in some hundred splits a cell or moves rows, which
-// takes up to half a millisecond. Memory: `dimensions` + 160 bytes an entry at most with a half-full
-// block to spare, 1,216 bytes a partition, and values in pieces of 256 bytes.
+// 100,000 some 13, of 1,000,000 some 200. An insert takes 1 to 3 microseconds. While a partition of
+// many cells grows it is up to 15 on average: one in some hundred splits a cell or moves rows,
+// which takes up to half a millisecond. Memory: `dimensions` + 160 bytes an entry at most with a
+// half-full block to spare, 1,216 bytes a partition, and values in pieces of 256 bytes.
 
 #ifndef WEIR_CACHE_H_
 #define WEIR_CACHE_H_

@@ -30,14 +30,14 @@ class Offsets {
   uint64_t next_ = 0;
 };
 
-// Cells are half full at least when they begin. What there is not room for (when more partitions
-// than one in 8 * cell_rows have cells, or many cells have lost most of their rows) is not split.
+// Cells are about half full when they begin. What there is not room for (when more partitions
+// than one in 16 * cell_rows have cells, or many cells have lost most of their rows) is not split.
 void PlanCells(const CacheOptions& options, uint32_t cell_rows, Layout* layout) {
   layout->cell_rows = cell_rows;
   if (options.dimensions == 0 || options.max_entries < 2 * cell_rows) return;
-  layout->cells = 2 * (options.max_entries / cell_rows);
+  layout->cells = options.max_entries / cell_rows * 7 / 4;
   const uint32_t partitions =
-      std::min(options.max_partitions, options.max_entries / (8 * cell_rows) + 1);
+      std::min(options.max_partitions, options.max_entries / (16 * cell_rows) + 1);
   layout->groups = layout->cells / kGroupCells + partitions;
 }
 
@@ -49,8 +49,8 @@ void PlaceFixed(const CacheOptions& options, uint32_t cell_rows, Layout* layout,
   layout->partitions = options.max_partitions;
   PlanCells(options, cell_rows, layout);
   layout->blocks = options.max_entries / kBlockRows + options.max_partitions + layout->cells;
-  // Three rows in two buckets at most, and 5 1/3 bytes of them a row.
-  layout->key_buckets = std::bit_ceil(options.max_entries - options.max_entries / 3);
+  // 32 rows in 27 buckets at most, and less than 7 bytes of them a row.
+  layout->key_buckets = std::bit_ceil(options.max_entries - options.max_entries / 32 * 5);
   layout->partition_buckets = std::bit_ceil(options.max_partitions);
   const uint64_t rows = uint64_t{layout->rows} + 1;
   offsets->Take(sizeof(Header));

@@ -21,8 +21,8 @@ float ErrorOf(float rounding, uint32_t dimensions) {
          std::min(1.0F, kErrorDeviations / std::sqrt(static_cast<float>(std::max(dimensions, 1U))));
 }
 
-// So many standard deviations of what two scores differ by are allowed for: with 3, one true hit in
-// 150 is passed over among a million rows, of those that lie just at the threshold.
+// So many standard deviations of what two scores differ by are allowed for: with 3, seven true hits
+// in a thousand were passed over among a million rows, of those that lie just at the threshold.
 constexpr float kCellDeviations = 3.25F;
 const float kRootOfTwo = std::sqrt(2.0F);
 // How far ahead of where cells are read their next blocks are called for.

@@ -241,7 +241,7 @@ TEST_CASE("a small cache, or one without vectors, spends nothing on cells") {
 
 TEST_CASE("an entry takes its dimensions and 160 bytes at most") {
   for (const uint32_t dimensions : {384U, 1536U, 3072U}) {
-    for (const uint32_t entries : {4'096U, 10'000U, 98'305U, 100'000U, 1'000'000U, 1'600'000U}) {
+    for (const uint32_t entries : {4'096U, 10'000U, 77'674U, 100'000U, 1'000'000U, 1'300'000U}) {
       for (const uint32_t partitions : {1U, entries / 1000}) {
         const CacheOptions options = Options(dimensions, entries, 256, partitions);
         const Layout layout = *PlanLayout(options);
@@ -298,7 +298,7 @@ TEST_CASE("where there is no room for more cells, partitions do without") {
   const Owned cache(options, 32);
   Random random(5);
   std::vector<Vector> vectors;
-  // Forty partitions, each large enough to have cells; there are groups for thirty-two.
+  // Forty partitions, each large enough to have cells, of which there are not so many groups.
   for (uint64_t i = 0; i < 4000; ++i) {
     vectors.push_back(RandomVector(&random, 32));
     const std::string name = Named("p", i % 40);
