@@ -3,7 +3,10 @@ package weir
 // #include "crossing.h"
 import "C"
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Now is one instant on two clocks, in nanoseconds: CLOCK_MONOTONIC for windows and deadlines, and
 // the time since 1970 for calendars.
@@ -18,10 +21,21 @@ type Clock func() Now
 
 // Go tells differences of the monotonic clock, not its readings, which other processes compare with
 // theirs: those are counted from one reading of it.
-var (
-	clockStart  = time.Now()
-	clockMonoNs = monotonicNs()
-)
+var clockStart, clockMonoNs = readBoth()
+
+// readBoth reads Go's clock and the monotonic one at one instant. Of several tries the shortest
+// counts: between the two readings others may have had the processor.
+func readBoth() (start time.Time, monoNs int64) {
+	shortestNs := int64(math.MaxInt64)
+	for i := 0; i < 16; i++ {
+		before := monotonicNs()
+		now := time.Now()
+		if tookNs := monotonicNs() - before; tookNs < shortestNs {
+			shortestNs, start, monoNs = tookNs, now, before+tookNs/2
+		}
+	}
+	return start, monoNs
+}
 
 func monotonicNs() int64 { return int64(C.weir_go_monotonic_ns()) }
 
