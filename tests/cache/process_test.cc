@@ -12,6 +12,7 @@
 
 #include "tests/cache/support.h"
 #include "tests/support/processes.h"
+#include "tests/support/sanitizers.h"
 
 namespace weir::cache {
 namespace {
@@ -176,7 +177,11 @@ void KillWriters(int kills, uint32_t entries, uint32_t cell_rows, double recall)
   CHECK(cache->GetStats().entries == entries);
 }
 
-int Kills(int usual) { return std::getenv("WEIR_LONG") != nullptr ? 20 * usual : usual; }  // of two
+// Of two processes each.
+int Kills(int usual) {
+  if (std::getenv("WEIR_LONG") != nullptr) return 20 * usual;
+  return testing::kUnderSanitizer ? usual / 4 : usual;
+}
 
 TEST_CASE("processes killed at any instruction leave only whole entries, and no room is lost") {
   KillWriters(Kills(250), 600, kCellRows, 1);

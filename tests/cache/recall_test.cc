@@ -12,6 +12,7 @@
 
 #include "tests/cache/real_vectors.h"
 #include "tests/cache/support.h"
+#include "tests/support/sanitizers.h"
 
 namespace weir::cache {
 namespace {
@@ -146,8 +147,8 @@ void CheckRecall(const char* kind, uint32_t rows, uint32_t dimensions, uint32_t 
 TEST_CASE("cells cost no recall, nor do ten turnovers of their rows") {
   const bool is_long = std::getenv("WEIR_LONG") != nullptr;
   Random random(70);
-  const uint32_t rows = is_long ? 100'000 : 20'000;
-  const int asked = is_long ? 2'000 : 600;
+  const uint32_t rows = is_long ? 100'000 : testing::kUnderSanitizer ? 5'000 : 20'000;
+  const int asked = is_long ? 2'000 : testing::kUnderSanitizer ? 400 : 600;
   CheckRecall("clustered", rows, 128, kCellRows, Clustered(128, rows / 50, &random), 10, asked);
   CheckRecall("spread", rows, 64, kCellRows, Spread(64), is_long ? 10 : 3, asked);
   if (!is_long) return;
@@ -164,6 +165,7 @@ TEST_CASE("cells of real vectors cost no recall") {
     if (is_long) {
       CheckRecall(model, 20'000, 1536, kCellRows, Real(real->second), 3, 1'000);
     } else {
+      if (testing::kUnderSanitizer) continue;  // where random ones do as well
       CheckRecall(model, 3'000, 1536, 256, Real(real->second), 1, 300);
     }
   }

@@ -1,11 +1,13 @@
 // What a transaction holds while its answer is relayed, which may take minutes, measured on many of
 // them at once.
 
+#include <malloc.h>
+
 #include "base/text.h"
 #include "tests/engine/support.h"
-#include "tests/support/heap.h"
+#include "tests/support/sanitizers.h"
 
-#if !defined(WEIR_NO_MALLINFO)
+#if !WEIR_UNDER_SANITIZER
 
 namespace weir::engine::testing {
 namespace {

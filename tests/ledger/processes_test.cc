@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "tests/ledger/ledgers.h"
+#include "tests/support/sanitizers.h"
 
 namespace weir::ledger {
 namespace {
@@ -84,12 +85,15 @@ void KillLoop(const FileOptions& options, int kills, size_t files_at_least) {
   CHECK(folder.Files() >= files_at_least);
 }
 
-TEST_CASE("writers are killed at any instant") {
-  KillLoop({}, std::getenv("WEIR_LONG") != nullptr ? 3000 : 80, 1);
+int Kills() {
+  if (std::getenv("WEIR_LONG") != nullptr) return 3000;
+  return testing::kUnderSanitizer ? 30 : 80;
 }
 
+TEST_CASE("writers are killed at any instant") { KillLoop({}, Kills(), 1); }
+
 TEST_CASE("writers are killed at any instant, and files change their names") {
-  KillLoop({.rotate_bytes = 200'000}, std::getenv("WEIR_LONG") != nullptr ? 3000 : 80, 3);
+  KillLoop({.rotate_bytes = 200'000}, Kills(), 3);
 }
 
 TEST_CASE("threads of one file") {

@@ -1,11 +1,13 @@
 // What open streams cost in memory, measured on many of them at once.
 
+#include <malloc.h>
+
 #include "tests/dialects/fixtures.h"
 #include "tests/support/catch.h"
-#include "tests/support/heap.h"
+#include "tests/support/sanitizers.h"
 #include "weir/stream_meter.h"
 
-#if !defined(WEIR_NO_MALLINFO)
+#if !WEIR_UNDER_SANITIZER
 
 namespace weir::metering {
 namespace {
@@ -99,4 +101,4 @@ TEST_CASE("endless streams, lines and words cost bounded memory") {
 }  // namespace
 }  // namespace weir::metering
 
-#endif  // WEIR_NO_MALLINFO
+#endif  // WEIR_UNDER_SANITIZER
