@@ -118,7 +118,7 @@ AnswerCache::AnswerCache(const policy::Cache& rules, std::unique_ptr<cache::Cach
       trials_(std::move(trials)) {}
 
 learning::Ticket AnswerCache::Decide(const Found& found, const RequestKey& key, Now now) {
-  return trials_->Decide({found.entry, FrameOf(key), found.similarity}, now);
+  return trials_->Decide({found.told.entry, FrameOf(key), found.told.similarity}, now);
 }
 
 AnswerCache::Found AnswerCache::FindExact(const Asked& asked, Now now) const {
@@ -157,10 +157,6 @@ AnswerCache::Found AnswerCache::Look(const Asked& asked, absl::Span<const cache:
   const cache::Answer nearest = index_->Lookup(query, now, &value);
   Found found;
   found.told = nearest;
-  found.entry = nearest.entry;
-  found.by_meaning = nearest.found == cache::Found::kSemantic;
-  found.similarity = nearest.similarity;
-  found.age_ns = nearest.age_ns;
   found.reason = cache::MissName(nearest.miss);
   if (nearest.found == cache::Found::kMiss) return found;
   const std::optional<Kept> kept = Unpack(value);
@@ -170,7 +166,7 @@ AnswerCache::Found AnswerCache::Look(const Asked& asked, absl::Span<const cache:
   }
   found.reason = "corrupt";
   if (!kept) return found;
-  if (found.by_meaning && rules_.guards != 0) {
+  if (found.IsByMeaning() && rules_.guards != 0) {
     const auto features = meaning::FeaturesView::Parse(kept->features);
     if (!features.ok()) return found;
     const meaning::Features own = meaning::Features::Of(asked.key->text);

@@ -41,15 +41,13 @@ class AnswerCache {
 
   struct Found {
     std::optional<dialects::KeptAnswer> answer;
-    bool by_meaning = false;
-    double similarity = 1;  // of the nearest that was looked at; below -1: none was
-    int64_t age_ns = 0;
     // Why there is none: the cache's own reasons (cache::MissName), "guard", "too_old", "corrupt".
     std::string_view reason;
     std::string_view guard;  // that refused
-    uint64_t entry = 0;      // of the index; 0: there was none
     cache::Answer told;      // by the index, which counts nothing before Confirm
     std::string asked_then;  // by meaning, where a verifier is to read it: what it answers
+
+    bool IsByMeaning() const { return told.found == cache::Found::kSemantic; }
   };
 
   // By the exact key alone: a miss is none of the cache, since another look-up follows.

@@ -333,9 +333,9 @@ void TransactionImpl::TakeVector() {
 std::optional<Action> TransactionImpl::GiveFound() {
   Caching& caching = *caching_;
   AnswerCache::Found found = std::exchange(caching.found, {});
-  caching.similarity = found.similarity;
-  caching.age_ns = found.age_ns;
-  caching.entry = found.entry;
+  caching.similarity = found.told.similarity;
+  caching.age_ns = found.told.age_ns;
+  caching.entry = found.told.entry;
   caching.reason = found.reason;
   caching.guard = found.guard;
   std::optional<Action> reply;
@@ -362,11 +362,11 @@ std::optional<Action> TransactionImpl::GiveAnswer(const AnswerCache::Found& foun
     return std::nullopt;
   }
   caching.step = Caching::Step::kOver;
-  caching.result = found.by_meaning ? Caching::Result::kSemanticHit : Caching::Result::kExactHit;
+  caching.result = found.IsByMeaning() ? Caching::Result::kSemanticHit : Caching::Result::kExactHit;
   LandFlight();
   body_ = std::move(replayed->body);
   SetHeader("content-type", std::move(replayed->content_type));
-  SetHeader("age", std::to_string(found.age_ns / kSecond));
+  SetHeader("age", std::to_string(found.told.age_ns / kSecond));
   SettleHit(*found.answer);
   SetLimitHeaders();
   SetCacheHeader();

@@ -20,7 +20,8 @@ breaker::Circuit TransactionImpl::VerifierCircuit() const {
 std::optional<Action> TransactionImpl::CallVerifier() {
   Caching& caching = *caching_;
   const policy::Verifier& verifier = caching.cache->rules().verifier;
-  if (!verifier.is_set || !caching.found.answer || !caching.found.by_meaning) return std::nullopt;
+  if (!verifier.is_set || !caching.found.answer || !caching.found.IsByMeaning())
+    return std::nullopt;
   caching.permit = generation_->breaker->Acquire(VerifierCircuit(), now_);
   if (!caching.permit.allowed) {
     RefuseFound("resting");
@@ -79,7 +80,7 @@ void TransactionImpl::RefuseFound(std::string_view said) {
 bool TransactionImpl::TriesFound(AnswerCache::Found* found) {
   Caching& caching = *caching_;
   learning::Verifier* trials = caching.cache->trials();
-  if (trials == nullptr || !found->by_meaning) return false;
+  if (trials == nullptr || !found->IsByMeaning()) return false;
   caching.ticket = caching.cache->Decide(*found, caching.key, now_);
   if (caching.ticket.choice == learning::Choice::kServe) return false;
   caching.tried = std::move(found->answer);

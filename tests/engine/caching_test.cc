@@ -282,8 +282,11 @@ TEST_CASE("a request may only tighten") {
   CHECK(Try(*engine, "vk-red", Asking(kReset), Answering("x"), At(5'000), "max-age=4").kind ==
         ActionKind::kForward);
   CHECK(Has(Try(*engine, "vk-red", Asking(kReset), "", At(6'000), "max-age=4").body, R"("x")"));
-  CHECK(Try(*engine, "vk-red", Asking(kReset), Answering("New."), At(7'000), "no-cache").kind ==
-        ActionKind::kForward);
+  const Exchange anew =
+      Try(*engine, "vk-red", Asking(kReset), Answering("New."), At(7'000), "no-cache");
+  CHECK(anew.kind == ActionKind::kForward);
+  CHECK(Has(anew.explain, R"("reason":"no_cache")"));
+  CHECK_FALSE(Has(anew.explain, "similarity"));  // nothing was compared
   CHECK(Has(Try(*engine, "vk-red", Asking(kReset), "", At(8'000)).body, "New."));
   const Exchange unkept =
       Try(*engine, "vk-red", Asking("Anything new?"), Answering("No."), At(0), "no-store");
