@@ -121,6 +121,7 @@ void weir_http_board_note(weir_http_exchange* x) {
     weir_http_json_find(&x->explanation, kConsumer, &name);
     weir_http_json_find(&x->explanation, kLimits, &limits);
   }
+  if (status < NGX_HTTP_BAD_REQUEST && limits.len <= 2) return; /* and no other worker is held up */
   const uint64_t time = weir_http_now().unix_ns / 1000000;
   board* b = lock(zone);
   if (limits.len > 2) note_limits(b, &name, &limits, time);
