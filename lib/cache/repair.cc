@@ -19,31 +19,35 @@ class PieceMarks {
   std::vector<bool> marks_;
 };
 
+namespace {
+
+// All of what partitions own, from number 1 on, is nobody's and in the list of what is free, which
+// begins with the first. `clear`: takes out what one of them holds.
+template <typename Owned, typename Head, typename Clear>
+void FreeAll(Owned* owned, uint32_t count, Head* free, const Clear& clear) {
+  Set(*free, kNone);
+  for (uint32_t i = count; i > 0; --i) {
+    Set(owned[i].owner_hi, 0);
+    Set(owned[i].owner_lo, 0);
+    clear(&owned[i]);
+    Set(owned[i].next, Get(*free));
+    Set(*free, i);
+  }
+}
+
+}  // namespace
+
 void Store::ForgetAllButRows() {
   const Layout& layout = memory_.layout;
   for (uint32_t i = 0; i < layout.key_buckets; ++i) Set(memory_.key_buckets[i], kNone);
   for (uint32_t i = 0; i < layout.partition_buckets; ++i) {
     Set(memory_.partition_buckets[i], kNone);
   }
-  Set(header_.free_block, kNone);
-  for (uint32_t i = layout.blocks; i > 0; --i) {
-    Block& block = memory_.blocks[i];
-    Set(block.owner_hi, 0);
-    Set(block.owner_lo, 0);
-    Set(block.rows, 0);
-    Set(block.next, Get(header_.free_block));
-    Set(header_.free_block, i);
-  }
-  Set(header_.free_group, kNone);
+  FreeAll(memory_.blocks, layout.blocks, &header_.free_block,
+          [](Block* block) { Set(block->rows, 0); });
+  FreeAll(memory_.groups, layout.groups, &header_.free_group,
+          [](CellGroup* group) { Set(group->used, 0); });
   Set(header_.cells, 0);
-  for (uint32_t i = layout.groups; i > 0; --i) {
-    CellGroup& group = memory_.groups[i];
-    Set(group.owner_hi, 0);
-    Set(group.owner_lo, 0);
-    Set(group.used, 0);
-    Set(group.next, Get(header_.free_group));
-    Set(header_.free_group, i);
-  }
   for (uint32_t i = 1; i <= layout.partitions; ++i) {
     Partition& partition = memory_.partitions[i];
     Set(partition.moves, Get(partition.moves) + (Get(partition.moves) & 1) + 2);
