@@ -9,11 +9,10 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 
 from support import (JSON_HEADERS, STREAM_HEADERS, Backend, Nginx, chat_answer, chat_chunk,
-                     eventually, expect, find, policy, run_tests, unused_port)
+                     eventually, expect, find, policy, run_module_tests, unused_port)
 
 MODULE = ""
 DEADLINE_S = 0.3  # of the embedder, by the policy
@@ -469,11 +468,5 @@ def test_storm() -> None:
             expect(embedder.count > at_once, embedder.count)
 
 
-def main(module: str, names: list[str]) -> int:
-    global MODULE
-    MODULE = module
-    return run_tests(globals(), names)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    run_module_tests(globals())

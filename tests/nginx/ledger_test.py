@@ -5,12 +5,11 @@ import glob
 import json
 import os
 import resource
-import sys
 import threading
 import time
 
 from support import (JSON_HEADERS, STREAM_HEADERS, Backend, Nginx, chat_answer, chat_chunk,
-                     eventually, policy)
+                     eventually, expect, policy, run_module_tests)
 
 MODULE = ""
 CANARY = "canary-in-the-prompt"
@@ -19,11 +18,6 @@ BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": CANARY}]}
 
 def answering(arrival) -> None:
     arrival.answer(200, JSON_HEADERS, chat_answer("canary-in-the-answer"))
-
-
-def expect(condition: bool, *what) -> None:
-    if not condition:
-        raise AssertionError(" ".join(str(each) for each in what))
 
 
 def with_ledger(document: dict, options: str = "", **config) -> Nginx:
@@ -163,14 +157,5 @@ def test_faults() -> None:
         expect(told.returncode != 0 and why in told.stderr, options, told.stderr)
 
 
-def main() -> None:
-    global MODULE
-    MODULE = os.path.abspath(sys.argv[1])
-    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
-    for name in sys.argv[2:] or tests:
-        tests[name]()
-        print(f"{name}: ok", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    run_module_tests(globals())

@@ -5,12 +5,11 @@ import json
 import os
 import ssl
 import subprocess
-import sys
 import tempfile
 import time
 
 from support import (JSON_HEADERS, STREAM_HEADERS, Ask, Backend, Nginx, chat_answer, chat_chunk,
-                     eventually, expect, find, policy, run_tests, unused_port)
+                     eventually, expect, find, policy, run_module_tests, unused_port)
 
 MODULE = ""
 
@@ -400,11 +399,5 @@ def test_tls_backend() -> None:
             expect(nginx.ask().wait().status == 502, "another name's certificate is taken")
 
 
-def main(module: str, names: list[str]) -> int:
-    global MODULE
-    MODULE = module
-    return run_tests(globals(), names)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    run_module_tests(globals())

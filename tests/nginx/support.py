@@ -56,6 +56,12 @@ def run_tests(functions: dict, names: list[str]) -> int:
     return 1 if failed else 0
 
 
+def run_module_tests(functions: dict) -> None:
+    """The program FILE MODULE [NAME...]: run_tests of a file whose tests load MODULE."""
+    functions["MODULE"] = os.path.abspath(sys.argv[1])
+    sys.exit(run_tests(functions, sys.argv[2:]))
+
+
 def eventually(check, patience_s: float = PATIENCE_S):
     """Asks until the answer is not None."""
     until = time.monotonic() + patience_s
