@@ -167,7 +167,8 @@ type Permit struct {
 	Allowed bool
 	IsProbe bool // as one of the few while half-open
 	State   CircuitState
-	// When not allowed: how long it is until it is worth asking again.
+	// When not allowed: how long it is until it is worth asking again. Half-open: at the latest, since
+	// a probe may end at any moment; no time to let a Balancer's member rest for.
 	RetryAfter time.Duration
 	c          C.weir_permit
 }

@@ -117,12 +117,15 @@ enum { WEIR_BREAKER_CLOSED = 0, WEIR_BREAKER_OPEN = 1, WEIR_BREAKER_HALF_OPEN = 
 
 /* The answer to a request that asks to pass, and the ticket to report its outcome with. */
 typedef struct weir_permit {
-  uint32_t size;            /* in: sizeof(weir_permit) */
-  uint32_t allowed;         /* 1: it passes */
-  uint32_t is_probe;        /* 1: as one of the few while half-open */
-  int32_t state;            /* WEIR_BREAKER_…; an open circuit whose time is over is half-open */
-  int64_t retry_at_mono_ns; /* when not allowed: the earliest time worth asking again */
-  uint64_t opaque[6];       /* to be handed back unchanged */
+  uint32_t size;     /* in: sizeof(weir_permit) */
+  uint32_t allowed;  /* 1: it passes */
+  uint32_t is_probe; /* 1: as one of the few while half-open */
+  int32_t state;     /* WEIR_BREAKER_…; an open circuit whose time is over is half-open */
+  /* When not allowed: the earliest time worth asking again. While probes are out that is when the
+   * first of them will be overdue; any may end before, so it is no time to leave a backend alone.
+   */
+  int64_t retry_at_mono_ns;
+  uint64_t opaque[6]; /* to be handed back unchanged */
 } weir_permit;
 
 /* Would a request pass now? Takes nothing, and the permit is none to report with.

@@ -16,6 +16,10 @@
 //   (*pool)->FirstToken(i, ttft_ns, now);
 //   (*pool)->Finished(i, -1, true, now);
 //
+// A member whose circuit is half-open (weir/breaker.h) is not to rest until its probe is overdue,
+// since a rest only ever grows and the probe may end at any moment: refuse it to this request
+// (Ask::refused).
+//
 // Strategies:
 // - kWeighted: smooth weighted round robin. Any sum(W)/gcd(W) picks in a row give each member
 //   exactly its share, evenly spread. When members rest and return, or weights are edited, a

@@ -84,7 +84,11 @@ class Circuit:
 
 
 class Permit:
-    """The answer to a request that asks to pass; true when it may. Report its outcome with it."""
+    """The answer to a request that asks to pass; true when it may. Report its outcome with it.
+
+    retry_at_mono_ns: when it may not, the earliest time worth asking again. HALF_OPEN: at the
+    latest, since a probe may end at any moment; no time to let a balancer's member rest for.
+    """
 
     __slots__ = ("_record", "allowed", "is_probe", "state", "retry_at_mono_ns")
 
